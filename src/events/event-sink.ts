@@ -1,0 +1,19 @@
+/** An event in wire form: UTF-8 JSON of a CloudEvents 1.0 event (structured mode) and the facts that a sink needs beside it. */
+export interface WireEvent {
+  /** ce_id: unique; consumers drop repeats by it. */
+  readonly id: string;
+  /** Partition key: the entity, else the request id. */
+  readonly key: string;
+  readonly json: Buffer;
+}
+
+/**
+ * Where events end. Implementations: `sinks/file-sink`, later Kafka.
+ *
+ * `deliver` resolves when every event of the batch is as safe as the sink can make it, and rejects when any may not be: the
+ * publisher then sends the same batch again (at least once). One call at a time. Order is kept.
+ */
+export interface EventSink {
+  deliver(batch: readonly WireEvent[]): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,65 @@
+import { Type, type Static } from '@sinclair/typebox';
+
+export const eventStreamOptions = Type.Object(
+  {
+    enabled: Type.Boolean({ default: true, description: 'Leave an event for each prediction.' }),
+    buffer_size: Type.Integer({
+      default: 1000,
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Events held in memory at most; beyond it the oldest go to the journal, or are dropped and counted.',
+    }),
+    flush_interval_ms: Type.Integer({
+      default: 100,
+      minimum: 1,
+      maximum: 60_000,
+      description: 'Longest wait before waiting events are sent to the sink (at 500 they are sent at once).',
+    }),
+  },
+  { description: 'Event delivery.' },
+);
+export type EventStreamOptions = Static<typeof eventStreamOptions>;
+
+const either = <const T extends string>(values: readonly T[], rest: { default: T; description: string }) =>
+  Type.Unsafe<T>({ type: 'string', enum: [...values], ...rest });
+
+export const eventsOptions = Type.Object(
+  {
+    durability: either(['journal', 'memory'], {
+      default: 'journal',
+      description:
+        'journal: written before the reply, none lost when the process dies. memory: what waits in memory is lost then.',
+    }),
+    journal_fsync: either(['never', 'interval', 'always'], {
+      default: 'interval',
+      description:
+        'What a crash of the machine costs: never: the page cache; interval: up to one second; always: nothing.',
+    }),
+    journal_max_bytes: Type.Integer({
+      default: 1_073_741_824,
+      minimum: 1_048_576,
+      description: 'Size of the journal of one worker; beyond it new events are dropped and counted.',
+    }),
+    file_max_bytes: Type.Integer({
+      default: 134_217_728,
+      minimum: 65_536,
+      description: 'The event file is rotated at this size.',
+    }),
+    file_keep: Type.Integer({
+      default: 8,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Rotated event files that are kept.',
+    }),
+    pii_key: Type.Optional(
+      Type.String({
+        minLength: 16,
+        description:
+          'Secret: key of the HMAC-SHA-256 that stands for personal values in events. Without it they are left out.',
+      }),
+    ),
+    source: Type.String({ default: '/inference-service', description: 'CloudEvents source.' }),
+  },
+  { description: 'Events and their journal.' },
+);
+export type EventsOptions = Static<typeof eventsOptions>;

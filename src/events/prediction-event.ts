@@ -1,0 +1,39 @@
+import type { EntityKey, FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
+import type { ErrorCode } from '../shared/errors.js';
+import type { JsonObject } from '../shared/json.js';
+
+/** One feature as it went into a prediction. */
+export interface EventFeature {
+  readonly name: string;
+  readonly value: FeatureValue;
+  readonly origin: FeatureOrigin;
+  /** Seconds since the stored row was updated; null where it has no timestamp. */
+  readonly ageSeconds?: number | null;
+  readonly pii: boolean;
+}
+
+/**
+ * What happened in one prediction, before redaction: the publisher turns it into the wire form (docs/event.schema.json).
+ * Durations in milliseconds, `timestamp` in milliseconds since the epoch.
+ */
+export interface PredictionRecord {
+  readonly eventId: string;
+  readonly requestId: string;
+  readonly batchIndex?: number;
+  readonly timestamp: number;
+  /** null when the request did not get as far as naming one. */
+  readonly modelId: string | null;
+  readonly modelVersion: string | null;
+  readonly status: 'success' | 'error';
+  readonly errorCode?: ErrorCode;
+  readonly features: readonly EventFeature[];
+  readonly entities: readonly { readonly name: string; readonly key: EntityKey; readonly pii: boolean }[];
+  readonly prediction?: JsonObject;
+  readonly confidence?: number | null;
+  readonly latencyMs: number;
+  readonly stageMs: Readonly<Record<string, number>>;
+  readonly cacheHit: boolean;
+  /** Label or subject of the caller; null when anonymous. */
+  readonly clientId: string | null;
+  readonly traceparent?: string;
+}

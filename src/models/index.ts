@@ -1,0 +1,4 @@
+/** Front door of `models`: what the rest of the program may know of it. */
+export type * from './catalogue.js';
+export type * from './signature.js';
+export type * from './runtime.js';

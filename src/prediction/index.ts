@@ -1,0 +1,2 @@
+/** Front door of `prediction`. */
+export type * from './types.js';

@@ -1,0 +1,97 @@
+import type { Principal } from '../access/index.js';
+import type { Deadline } from '../shared/deadline.js';
+import type { ErrorDetails, ErrorCode } from '../shared/errors.js';
+import type { EntityKey } from '../shared/feature-value.js';
+import type { JsonObject } from '../shared/json.js';
+
+/** The envelope of one prediction, checked: nothing unknown, nothing coerced. */
+export interface PredictionRequest {
+  readonly modelId: string;
+  /** A version or `@alias`. */
+  readonly modelVersion: string | undefined;
+  readonly features: Readonly<Record<string, unknown>>;
+  readonly entities: Readonly<Record<string, EntityKey>>;
+  readonly options: PredictionOptions;
+}
+
+export interface PredictionOptions {
+  readonly timeoutMs: number | undefined;
+  readonly includeExplanation: boolean;
+  readonly enableCache: boolean;
+}
+
+export interface BatchRequest {
+  readonly modelId: string;
+  readonly modelVersion: string | undefined;
+  readonly instances: readonly {
+    readonly features: Readonly<Record<string, unknown>>;
+    readonly entities: Readonly<Record<string, EntityKey>>;
+  }[];
+  readonly options: PredictionOptions;
+}
+
+/** What comes with a call beside its body. */
+export interface CallContext {
+  readonly requestId: string;
+  /** Monotonic milliseconds at arrival. */
+  readonly arrivedAt: number;
+  readonly principal: Principal;
+  /** From X-Request-Timeout-Ms; already checked to be in range. */
+  readonly timeoutMs: number | undefined;
+  /** Aborts when the client has gone away. */
+  readonly cancel?: AbortSignal;
+  readonly traceparent?: string;
+}
+
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+  readonly feature?: string;
+}
+
+/** 200 of POST /v1/predict, as JSON. */
+export interface PredictionReply {
+  readonly request_id: string;
+  readonly model_id: string;
+  readonly model_version: string;
+  readonly prediction: JsonObject;
+  readonly confidence: number | null;
+  readonly latency_ms: number;
+  readonly timestamp: string;
+  readonly cached: boolean;
+  readonly warnings?: readonly Warning[];
+}
+
+export type BatchResult =
+  | {
+      readonly index: number;
+      readonly prediction: JsonObject;
+      readonly confidence: number | null;
+      readonly cached: boolean;
+      readonly warnings?: readonly Warning[];
+    }
+  | {
+      readonly index: number;
+      readonly error: { readonly error_code: ErrorCode; readonly message: string; readonly details: ErrorDetails };
+    };
+
+/** 200 of POST /v1/predict/batch, as JSON. */
+export interface BatchReply {
+  readonly request_id: string;
+  readonly model_id: string;
+  readonly model_version: string;
+  readonly results: readonly BatchResult[];
+  readonly latency_ms: number;
+  readonly timestamp: string;
+}
+
+/**
+ * The core: one call in, one reply out, one event left behind. The body is the JSON text as it came.
+ * @throws ServiceError with any code of the table that concerns predictions.
+ */
+export interface PredictionService {
+  predict(body: Buffer, call: CallContext): Promise<PredictionReply>;
+  predictBatch(body: Buffer, call: CallContext): Promise<BatchReply>;
+}
+
+export type { Deadline };

@@ -1,0 +1,69 @@
+import type { Clock } from './clock.js';
+import { ServiceError } from './errors.js';
+
+/**
+ * One budget of time, spent by all stages of a call. It costs nothing to make: no timer is armed until `signal` is read
+ * (a call that never leaves the process never reads it).
+ */
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #end: number;
+  readonly #cancel: AbortSignal | undefined;
+  #signal: AbortSignal | undefined;
+
+  /** `cancel` ends the call early: the client went away. */
+  constructor(clock: Clock, budgetMs: number, cancel?: AbortSignal) {
+    this.#clock = clock;
+    this.#end = clock.monotonic() + budgetMs;
+    this.#cancel = cancel;
+  }
+
+  /** Milliseconds left, 0 when none. */
+  remainingMs(): number {
+    return Math.max(0, this.#end - this.#clock.monotonic());
+  }
+
+  get expired(): boolean {
+    return this.#clock.monotonic() >= this.#end;
+  }
+
+  get cancelled(): boolean {
+    return this.#cancel?.aborted === true;
+  }
+
+  /** Aborts when the time is up or the caller has gone. */
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const timeout = AbortSignal.timeout(Math.ceil(this.remainingMs()));
+      this.#signal = this.#cancel === undefined ? timeout : AbortSignal.any([timeout, this.#cancel]);
+    }
+    return this.#signal;
+  }
+
+  /** @throws ServiceError INFERENCE_TIMEOUT when the time is up or the caller has gone. `stage` says where the time ended. */
+  check(stage: string): void {
+    if (this.expired || this.cancelled) throw timeoutError(stage);
+  }
+
+  /** Settles as `work` does, or rejects with INFERENCE_TIMEOUT at the deadline, whichever is first. The work itself is told by `signal`. */
+  async race<T>(work: Promise<T>, stage: string): Promise<T> {
+    const signal = this.signal;
+    if (signal.aborted) throw timeoutError(stage);
+    let onAbort: (() => void) | undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(timeoutError(stage));
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, aborted]);
+    } finally {
+      if (onAbort) signal.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+export function timeoutError(stage: string): ServiceError {
+  return new ServiceError('INFERENCE_TIMEOUT', `The time allowed for this prediction ended (${stage})`, {
+    details: { stage },
+  });
+}
