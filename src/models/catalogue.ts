@@ -1,5 +1,5 @@
 import type { Deadline } from '../shared/deadline.js';
-import type { ServiceError } from '../shared/errors.js';
+import type { Problem, ServiceError } from '../shared/errors.js';
 import type { JsonObject, JsonValue } from '../shared/json.js';
 import type { FeatureRow, FeatureSpec } from './signature.js';
 
@@ -9,6 +9,9 @@ export interface RowPrediction {
   readonly confidence: number | null;
 }
 
+/** Checks one value against a feature's spec. `path` is where it stands in the request. undefined: it fits; costs no allocation then. */
+export type FeatureCheck = (value: unknown, path: string) => readonly Problem[] | undefined;
+
 /** A version that answers: its signature and its prediction. Lent out by the catalogue; valid until the lease is released. */
 export interface ServingVersion {
   readonly modelId: string;
@@ -16,6 +19,8 @@ export interface ServingVersion {
   readonly features: readonly FeatureSpec[];
   /** Position of each feature by name. */
   readonly featureIndex: ReadonlyMap<string, number>;
+  /** The check of each feature, in the order of `features`. */
+  readonly checks: readonly FeatureCheck[];
   /**
    * Predicts rows in order; the arrays are read before the promise settles and must not change until then.
    * One result a row: a prediction, or the error of that row alone (an output that is NaN or infinite: INTERNAL_ERROR that names the model).

@@ -1,16 +1,19 @@
 import type { Principal } from '../access/index.js';
-import type { Deadline } from '../shared/deadline.js';
-import type { ErrorDetails, ErrorCode } from '../shared/errors.js';
+import type { ErrorDetails, ErrorCode, ServiceError } from '../shared/errors.js';
 import type { EntityKey } from '../shared/feature-value.js';
 import type { JsonObject } from '../shared/json.js';
 
+/** What one row is predicted from. */
+export interface Instance {
+  readonly features: Readonly<Record<string, unknown>>;
+  readonly entities: Readonly<Record<string, EntityKey>>;
+}
+
 /** The envelope of one prediction, checked: nothing unknown, nothing coerced. */
-export interface PredictionRequest {
+export interface PredictionRequest extends Instance {
   readonly modelId: string;
   /** A version or `@alias`. */
   readonly modelVersion: string | undefined;
-  readonly features: Readonly<Record<string, unknown>>;
-  readonly entities: Readonly<Record<string, EntityKey>>;
   readonly options: PredictionOptions;
 }
 
@@ -23,10 +26,8 @@ export interface PredictionOptions {
 export interface BatchRequest {
   readonly modelId: string;
   readonly modelVersion: string | undefined;
-  readonly instances: readonly {
-    readonly features: Readonly<Record<string, unknown>>;
-    readonly entities: Readonly<Record<string, EntityKey>>;
-  }[];
+  /** An instance that is wrong in itself is the error that its result carries. */
+  readonly instances: readonly (Instance | ServiceError)[];
   readonly options: PredictionOptions;
 }
 
@@ -93,5 +94,3 @@ export interface PredictionService {
   predict(body: Buffer, call: CallContext): Promise<PredictionReply>;
   predictBatch(body: Buffer, call: CallContext): Promise<BatchReply>;
 }
-
-export type { Deadline };

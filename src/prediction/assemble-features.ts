@@ -1,0 +1,168 @@
+import { EntityKeyError, type FeatureService, type ViewRead } from '../features/index.js';
+import type { FeatureRow } from '../models/index.js';
+import type { Deadline } from '../shared/deadline.js';
+import { ServiceError, type Problem } from '../shared/errors.js';
+import type { FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
+import { pointerStep } from '../shared/json.js';
+import { unknownName } from './envelope.js';
+import type { FeaturePlan, ViewSource } from './feature-plan.js';
+import { fillFromView } from './stored-features.js';
+import type { Instance, Warning } from './types.js';
+
+/** A row on its way to the model: each value with where it came from. Arrays run in the order of the version's features. */
+export interface AssembledRow {
+  /** undefined only where a lookup is still to come. */
+  readonly row: (FeatureValue | undefined)[];
+  readonly origins: FeatureOrigin[];
+  /** Seconds since the stored row was updated; undefined where the value is not stored. */
+  readonly ages: (number | null | undefined)[];
+  readonly warnings: Warning[];
+  readonly lookups: readonly ViewSource[];
+  storedValues: number;
+  cachedValues: number;
+}
+
+export interface ReadStored {
+  readonly features: FeatureService;
+  readonly useCache: boolean;
+  readonly deadline: Deadline;
+}
+
+/**
+ * Takes what the caller gave, falls back to defaults where nothing is to be looked up, and names the views to read: rules
+ * 1 to 3 and 8 of docs/features.md.
+ * @throws ServiceError FEATURE_VALIDATION_FAILED that lists every problem.
+ */
+export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
+  const problems: Problem[] = [];
+  const count = plan.version.features.length;
+  const assembled: AssembledRow = {
+    row: new Array<FeatureValue | undefined>(count).fill(undefined),
+    origins: new Array<FeatureOrigin>(count).fill('request'),
+    ages: [],
+    warnings: [],
+    lookups: [],
+    storedValues: 0,
+    cachedValues: 0,
+  };
+  const given = takeInline(plan, instance, assembled.row, problems);
+  refuseUnknownEntities(plan, instance, problems);
+  const lookups = given === count ? assembled.lookups : supplyTheRest(plan, instance, assembled, problems);
+  refuseProblems(plan, problems);
+  return { ...assembled, lookups };
+}
+
+/** Reads the views that the row still needs and fills it in: rules 4 to 7. Without lookups it does nothing. */
+export async function readStoredRow(
+  plan: FeaturePlan,
+  instance: Instance,
+  assembled: AssembledRow,
+  reading: ReadStored,
+): Promise<void> {
+  const lookups = assembled.lookups.map((source) => lookupOf(source, instance));
+  let reads: readonly ViewRead[];
+  try {
+    reads = await reading.features.read(lookups, reading);
+  } catch (error) {
+    throw error instanceof EntityKeyError ? entityKeyProblem(plan, error) : error;
+  }
+  fillRow(plan, assembled, reads);
+}
+
+export function lookupOf(source: ViewSource, instance: Instance) {
+  return { view: source.view, key: instance.entities[source.view.entity] ?? '' };
+}
+
+/** Fills in what was read for the row's lookups, in their order. @throws ServiceError as the views' policies say. */
+export function fillRow(plan: FeaturePlan, assembled: AssembledRow, reads: readonly ViewRead[]): void {
+  const problems: Problem[] = [];
+  assembled.lookups.forEach((source, i) => {
+    const read = reads[i];
+    if (read === undefined) throw new Error('The feature service answered fewer views than asked');
+    fillFromView({ plan, source, read, assembled, problems });
+  });
+  refuseProblems(plan, problems);
+}
+
+/** The finished row. */
+export function finishedRow(assembled: AssembledRow): FeatureRow {
+  return assembled.row as FeatureRow;
+}
+
+/** At least one value came from a stored row, and all such values from the cache. */
+export function isCached(assembled: AssembledRow): boolean {
+  return assembled.storedValues > 0 && assembled.cachedValues === assembled.storedValues;
+}
+
+function takeInline(plan: FeaturePlan, instance: Instance, row: (FeatureValue | undefined)[], problems: Problem[]): number {
+  const { featureIndex, checks } = plan.version;
+  const { features } = instance;
+  let given = 0;
+  for (const name in features) {
+    const index = featureIndex.get(name);
+    if (index === undefined) {
+      problems.push(unknownName(`/features${pointerStep(name)}`, 'unknown_feature', name, featureIndex.keys()));
+      continue;
+    }
+    const value = features[name];
+    const found = checks[index]?.(value, plan.paths[index] ?? '');
+    if (found !== undefined) problems.push(...found);
+    row[index] = value as FeatureValue;
+    given++;
+  }
+  return given;
+}
+
+function supplyTheRest(plan: FeaturePlan, instance: Instance, assembled: AssembledRow, problems: Problem[]): ViewSource[] {
+  const lookups = new Set<ViewSource>();
+  plan.version.features.forEach((spec, index) => {
+    if (assembled.row[index] !== undefined) return;
+    const source = plan.sourceOf[index];
+    if (source !== undefined && Object.hasOwn(instance.entities, source.view.entity)) lookups.add(source);
+    else if (spec.default !== undefined) {
+      useDefault(plan, assembled, index, source === undefined ? 'it was not given' : `${source.view.entity} was not given`);
+    } else problems.push(missing(plan, index, source));
+  });
+  return [...lookups];
+}
+
+/** Puts the default of a feature into the row, with a warning that says why. */
+export function useDefault(plan: FeaturePlan, assembled: AssembledRow, index: number, because: string): void {
+  const spec = plan.version.features[index];
+  if (spec?.default === undefined) throw new Error('A feature without a default was to be defaulted');
+  assembled.row[index] = spec.default;
+  assembled.origins[index] = 'default';
+  const message = `The default of ${spec.name} was used: ${because}`;
+  assembled.warnings.push({ code: 'default_used', message, feature: spec.name });
+}
+
+function missing(plan: FeaturePlan, index: number, source: ViewSource | undefined): Problem {
+  const spec = plan.version.features[index];
+  const expected = source === undefined ? spec?.type : `${spec?.type}, or entities.${source.view.entity} to look it up`;
+  return { path: plan.paths[index] ?? '', problem: 'missing', ...(expected !== undefined && { expected }) };
+}
+
+function refuseUnknownEntities(plan: FeaturePlan, instance: Instance, problems: Problem[]): void {
+  for (const name in instance.entities) {
+    if (!plan.entities.has(name)) {
+      problems.push(unknownName(`/entities${pointerStep(name)}`, 'unknown_entity', name, plan.entities));
+    }
+  }
+}
+
+function entityKeyProblem(plan: FeaturePlan, error: EntityKeyError): ServiceError {
+  const path = `/entities${pointerStep(error.entity)}`;
+  return validationError(plan, [{ path, problem: 'wrong_type', expected: error.expected }]);
+}
+
+function refuseProblems(plan: FeaturePlan, problems: readonly Problem[]): void {
+  if (problems.length > 0) throw validationError(plan, problems);
+}
+
+function validationError(plan: FeaturePlan, errors: readonly Problem[]): ServiceError {
+  const { modelId, version } = plan.version;
+  const where = errors.length === 1 ? `see ${errors[0]?.path}` : `see ${errors.length} places`;
+  return new ServiceError('FEATURE_VALIDATION_FAILED', `The features do not fit model '${modelId}' ${version}: ${where}`, {
+    details: { model_id: modelId, model_version: version, errors },
+  });
+}

@@ -1,0 +1,62 @@
+import type { FeatureView } from '../features/index.js';
+import type { ServingVersion } from '../models/index.js';
+import { pointerStep } from '../shared/json.js';
+
+/** A view that feeds a version: which of the version's features it supplies. */
+export interface ViewSource {
+  readonly view: FeatureView;
+  /** Position in the version's row, and in the view's row. */
+  readonly columns: readonly { readonly index: number; readonly position: number }[];
+}
+
+/** What is the same for every row of a version, worked out once. */
+export interface FeaturePlan {
+  readonly version: ServingVersion;
+  /** `/features/<name>` of each feature. */
+  readonly paths: readonly string[];
+  readonly sources: readonly ViewSource[];
+  /** The source of each feature, undefined for one that is never looked up. */
+  readonly sourceOf: readonly (ViewSource | undefined)[];
+  readonly entities: ReadonlySet<string>;
+}
+
+/** Makes plans and remembers them for as long as their version lives. */
+export class FeaturePlans {
+  readonly #views: ReadonlyMap<string, FeatureView>;
+  readonly #plans = new WeakMap<ServingVersion, FeaturePlan>();
+
+  constructor(views: ReadonlyMap<string, FeatureView>) {
+    this.#views = views;
+  }
+
+  /** @throws Error when a view or its feature is unknown: the registry has refused such a version at load. */
+  of(version: ServingVersion): FeaturePlan {
+    let plan = this.#plans.get(version);
+    if (plan === undefined) {
+      plan = makePlan(version, this.#views);
+      this.#plans.set(version, plan);
+    }
+    return plan;
+  }
+}
+
+function makePlan(version: ServingVersion, views: ReadonlyMap<string, FeatureView>): FeaturePlan {
+  const sources = new Map<string, { view: FeatureView; columns: { index: number; position: number }[] }>();
+  const sourceOf = version.features.map((spec, index) => {
+    if (spec.from === undefined) return undefined;
+    const view = views.get(spec.from.view);
+    const position = view?.features.findIndex((feature) => feature.name === spec.from?.feature) ?? -1;
+    if (view === undefined || position < 0) throw new Error(`Feature ${spec.name} comes from an unknown place`);
+    const source = sources.get(view.name) ?? { view, columns: [] };
+    source.columns.push({ index, position });
+    sources.set(view.name, source);
+    return source;
+  });
+  return {
+    version,
+    paths: version.features.map((spec) => `/features${pointerStep(spec.name)}`),
+    sources: [...sources.values()],
+    sourceOf,
+    entities: new Set([...sources.values()].map((source) => source.view.entity)),
+  };
+}

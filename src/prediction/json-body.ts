@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer';
+import { ServiceError } from '../shared/errors.js';
+import { isPlainObject } from '../shared/json.js';
+
+/** Deepest nesting that a body may have: more makes later stringifying overflow the stack. */
+export const maxDepth = 32;
+
+/** Below this size even the deepest nesting parses in microseconds, so depth is looked at afterwards. */
+const scanBeforeParseBytes = 16_384;
+
+/**
+ * The JSON value of a request body. Where a key stands twice the last one wins (RFC 8259 section 4 leaves it open).
+ * @throws ServiceError INVALID_REQUEST for invalid UTF-8, a byte order mark, bad JSON, nesting over 32, a `__proto__` key.
+ */
+export function parseJsonBody(body: Buffer): unknown {
+  if (body.length === 0) throw invalid('The body is empty', 'empty_body', 'a JSON object');
+  if (!isUtf8(body)) throw invalid('The body is not valid UTF-8', 'invalid_utf8', 'UTF-8');
+  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
+    throw invalid('The body starts with a byte order mark', 'byte_order_mark', 'JSON without a byte order mark');
+  }
+  if (body.length > scanBeforeParseBytes && scanDepth(body) > maxDepth) throw tooDeep();
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw invalid('The body is not valid JSON', 'invalid_json', positionOf(error));
+  }
+  return value;
+}
+
+/** @throws ServiceError INVALID_REQUEST when a value that is not a scalar nests too deep or holds a `__proto__` key. */
+export function refuseHostileValue(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (depth >= maxDepth) throw tooDeep();
+  if (Array.isArray(value)) {
+    // Arrays of numbers are the common case, and hold nothing to descend into.
+    for (const element of value) if (typeof element === 'object') refuseHostileValue(element, depth + 1);
+    return;
+  }
+  refusePrototypeKey(value);
+  for (const element of Object.values(value)) refuseHostileValue(element, depth + 1);
+}
+
+/** @throws ServiceError INVALID_REQUEST when the object has an own key `__proto__`. */
+export function refusePrototypeKey(value: object): void {
+  if (Object.hasOwn(value, '__proto__')) {
+    throw invalid('The key __proto__ is not allowed', 'forbidden_key', 'other keys than __proto__');
+  }
+}
+
+/** Every value of an object that came from outside, refused when hostile. `depth` is how deep the object itself lies. */
+export function refuseHostileObject(value: unknown, depth: number): void {
+  if (!isPlainObject(value)) return refuseHostileValue(value, depth);
+  refusePrototypeKey(value);
+  for (const key in value) {
+    const member = value[key];
+    if (typeof member === 'object') refuseHostileValue(member, depth + 1);
+  }
+}
+
+/** Deepest nesting of brackets outside strings, read from the bytes without parsing. */
+function scanDepth(body: Buffer): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < body.length; i++) {
+    const byte = body[i];
+    if (inString) {
+      if (byte === 0x5c) i++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  return deepest;
+}
+
+function tooDeep(): ServiceError {
+  return invalid(`The body nests deeper than ${maxDepth} levels`, 'too_deep', `at most ${maxDepth} levels`);
+}
+
+/** V8 quotes the body in its message; only the position may leave. */
+function positionOf(error: unknown): string {
+  const position = error instanceof Error ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
+  return position === undefined ? 'a JSON object' : `a JSON object; the text breaks at character ${position}`;
+}
+
+function invalid(message: string, problem: string, expected: string): ServiceError {
+  return new ServiceError('INVALID_REQUEST', message, { details: { errors: [{ path: '', problem, expected }] } });
+}
