@@ -1,6 +1,5 @@
-import { EntityKeyError, type FeatureService, type ViewRead } from '../features/index.js';
+import type { EntityKeyError, ViewRead } from '../features/index.js';
 import type { FeatureRow } from '../models/index.js';
-import type { Deadline } from '../shared/deadline.js';
 import { ServiceError, type Problem } from '../shared/errors.js';
 import type { FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
 import { pointerStep } from '../shared/json.js';
@@ -18,14 +17,10 @@ export interface AssembledRow {
   readonly ages: (number | null | undefined)[];
   readonly warnings: Warning[];
   readonly lookups: readonly ViewSource[];
+  /** Every view that feeds the version. */
+  readonly sources: readonly ViewSource[];
   storedValues: number;
   cachedValues: number;
-}
-
-export interface ReadStored {
-  readonly features: FeatureService;
-  readonly useCache: boolean;
-  readonly deadline: Deadline;
 }
 
 /**
@@ -42,6 +37,7 @@ export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
     ages: [],
     warnings: [],
     lookups: [],
+    sources: plan.sources,
     storedValues: 0,
     cachedValues: 0,
   };
@@ -50,27 +46,6 @@ export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
   const lookups = given === count ? assembled.lookups : supplyTheRest(plan, instance, assembled, problems);
   refuseProblems(plan, problems);
   return { ...assembled, lookups };
-}
-
-/** Reads the views that the row still needs and fills it in: rules 4 to 7. Without lookups it does nothing. */
-export async function readStoredRow(
-  plan: FeaturePlan,
-  instance: Instance,
-  assembled: AssembledRow,
-  reading: ReadStored,
-): Promise<void> {
-  const lookups = assembled.lookups.map((source) => lookupOf(source, instance));
-  let reads: readonly ViewRead[];
-  try {
-    reads = await reading.features.read(lookups, reading);
-  } catch (error) {
-    throw error instanceof EntityKeyError ? entityKeyProblem(plan, error) : error;
-  }
-  fillRow(plan, assembled, reads);
-}
-
-export function lookupOf(source: ViewSource, instance: Instance) {
-  return { view: source.view, key: instance.entities[source.view.entity] ?? '' };
 }
 
 /** Fills in what was read for the row's lookups, in their order. @throws ServiceError as the views' policies say. */
@@ -94,7 +69,12 @@ export function isCached(assembled: AssembledRow): boolean {
   return assembled.storedValues > 0 && assembled.cachedValues === assembled.storedValues;
 }
 
-function takeInline(plan: FeaturePlan, instance: Instance, row: (FeatureValue | undefined)[], problems: Problem[]): number {
+function takeInline(
+  plan: FeaturePlan,
+  instance: Instance,
+  row: (FeatureValue | undefined)[],
+  problems: Problem[],
+): number {
   const { featureIndex, checks } = plan.version;
   const { features } = instance;
   let given = 0;
@@ -113,14 +93,24 @@ function takeInline(plan: FeaturePlan, instance: Instance, row: (FeatureValue | 
   return given;
 }
 
-function supplyTheRest(plan: FeaturePlan, instance: Instance, assembled: AssembledRow, problems: Problem[]): ViewSource[] {
+function supplyTheRest(
+  plan: FeaturePlan,
+  instance: Instance,
+  assembled: AssembledRow,
+  problems: Problem[],
+): ViewSource[] {
   const lookups = new Set<ViewSource>();
   plan.version.features.forEach((spec, index) => {
     if (assembled.row[index] !== undefined) return;
     const source = plan.sourceOf[index];
     if (source !== undefined && Object.hasOwn(instance.entities, source.view.entity)) lookups.add(source);
     else if (spec.default !== undefined) {
-      useDefault(plan, assembled, index, source === undefined ? 'it was not given' : `${source.view.entity} was not given`);
+      useDefault(
+        plan,
+        assembled,
+        index,
+        source === undefined ? 'it was not given' : `${source.view.entity} was not given`,
+      );
     } else problems.push(missing(plan, index, source));
   });
   return [...lookups];
@@ -150,7 +140,8 @@ function refuseUnknownEntities(plan: FeaturePlan, instance: Instance, problems: 
   }
 }
 
-function entityKeyProblem(plan: FeaturePlan, error: EntityKeyError): ServiceError {
+/** The caller gave a key that the view's key column cannot hold. */
+export function entityKeyProblem(plan: FeaturePlan, error: EntityKeyError): ServiceError {
   const path = `/entities${pointerStep(error.entity)}`;
   return validationError(plan, [{ path, problem: 'wrong_type', expected: error.expected }]);
 }
@@ -162,7 +153,11 @@ function refuseProblems(plan: FeaturePlan, problems: readonly Problem[]): void {
 function validationError(plan: FeaturePlan, errors: readonly Problem[]): ServiceError {
   const { modelId, version } = plan.version;
   const where = errors.length === 1 ? `see ${errors[0]?.path}` : `see ${errors.length} places`;
-  return new ServiceError('FEATURE_VALIDATION_FAILED', `The features do not fit model '${modelId}' ${version}: ${where}`, {
-    details: { model_id: modelId, model_version: version, errors },
-  });
+  return new ServiceError(
+    'FEATURE_VALIDATION_FAILED',
+    `The features do not fit model '${modelId}' ${version}: ${where}`,
+    {
+      details: { model_id: modelId, model_version: version, errors },
+    },
+  );
 }

@@ -156,7 +156,11 @@ function readEntities(value: unknown, path: string, problems: Problem[]): Readon
   for (const name in value) {
     if (!isEntityKey(value[name])) {
       problems.push(
-        wrongType(`${path}/entities${pointerStep(name)}`, 'a string of 1 to 256 characters, or a safe integer', value[name]),
+        wrongType(
+          `${path}/entities${pointerStep(name)}`,
+          'a string of 1 to 256 characters, or a safe integer',
+          value[name],
+        ),
       );
     }
   }
@@ -218,5 +222,7 @@ function wrongType(path: string, expected: string, value: unknown): Problem {
 function refuseProblems(problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const where = problems.length === 1 ? problems[0]?.path || 'the body' : `${problems.length} places`;
-  throw new ServiceError('INVALID_REQUEST', `The request is not valid: see ${where}`, { details: { errors: problems } });
+  throw new ServiceError('INVALID_REQUEST', `The request is not valid: see ${where}`, {
+    details: { errors: problems },
+  });
 }

@@ -1,2 +1,5 @@
 /** Front door of `prediction`. */
 export type * from './types.js';
+export type * from './observer.js';
+export { PredictionPipeline, type PipelineParts } from './pipeline.js';
+export { minTimeoutMs } from './envelope.js';

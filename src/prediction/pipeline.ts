@@ -1,0 +1,128 @@
+import type { EventPublisher } from '../events/index.js';
+import type { FeatureService } from '../features/index.js';
+import type { ModelCatalogue } from '../models/index.js';
+import type { Clock } from '../shared/clock.js';
+import type { Deadline } from '../shared/deadline.js';
+import { toServiceError, type ServiceError } from '../shared/errors.js';
+import { startRow } from './assemble-features.js';
+import { authorise } from './authorise.js';
+import { parseBatchRequest, parsePredictionRequest, type EnvelopeLimits } from './envelope.js';
+import { FeaturePlans } from './feature-plan.js';
+import { parseJsonBody } from './json-body.js';
+import type { PredictionObserver } from './observer.js';
+import { PredictionRun } from './prediction-run.js';
+import { readStoredFeatures } from './read-stored-features.js';
+import { finishedRequest, recordOf } from './record.js';
+import { batchReply, predictionReply } from './reply.js';
+import { failOpenRows, runModel, wholeFailure } from './run-model.js';
+import type { BatchReply, CallContext, PredictionReply, PredictionService } from './types.js';
+
+export interface PipelineParts {
+  readonly catalogue: ModelCatalogue;
+  readonly features: FeatureService;
+  readonly events: EventPublisher;
+  readonly observer: PredictionObserver;
+  readonly clock: Clock;
+  readonly limits: EnvelopeLimits & { readonly defaultTimeoutMs: number };
+  /** A fresh, unique id for each event. */
+  readonly newId: () => string;
+}
+
+/**
+ * The way of a prediction, once and in order. Before it: context, authentication, rate limit and admission (http/).
+ *
+ *     parse and validate the envelope → authorise → resolve the model → assemble and validate features → run the model
+ *       → format → reply, and record the event
+ */
+export class PredictionPipeline implements PredictionService {
+  readonly #parts: PipelineParts;
+  readonly #plans: FeaturePlans;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+    this.#plans = new FeaturePlans(parts.features.views);
+  }
+
+  async predict(body: Buffer, call: CallContext): Promise<PredictionReply> {
+    const run = new PredictionRun(call, this.#parts.clock, false);
+    try {
+      const request = parsePredictionRequest(parseJsonBody(body), this.#parts.limits);
+      run.begin(request, [request]);
+      await this.#answer(run);
+      return await this.#finish(run, predictionReply);
+    } catch (thrown) {
+      throw await this.#fail(run, toServiceError(thrown));
+    }
+  }
+
+  async predictBatch(body: Buffer, call: CallContext): Promise<BatchReply> {
+    const run = new PredictionRun(call, this.#parts.clock, true);
+    try {
+      const request = parseBatchRequest(parseJsonBody(body), this.#parts.limits);
+      run.begin(request, request.instances);
+      await this.#answer(run);
+      return await this.#finish(run, batchReply);
+    } catch (thrown) {
+      throw await this.#fail(run, toServiceError(thrown));
+    }
+  }
+
+  async #answer(run: PredictionRun): Promise<void> {
+    const deadline = run.deadline(this.#parts.limits.defaultTimeoutMs);
+    const modelId = run.modelId ?? '';
+    run.endStage('parse');
+    authorise(run.call.principal, modelId);
+    const lease = this.#parts.catalogue.lease(modelId, run.modelVersion);
+    try {
+      run.version = lease.version;
+      await this.#assemble(run, deadline);
+      run.endStage('features');
+      await runModel(run, deadline);
+      run.endStage('model');
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #assemble(run: PredictionRun, deadline: Deadline): Promise<void> {
+    if (run.version === undefined) throw new Error('No version was resolved');
+    const plan = this.#plans.of(run.version);
+    for (const row of run.open) {
+      try {
+        row.assembled = startRow(plan, row.instance);
+      } catch (thrown) {
+        row.error = toServiceError(thrown);
+      }
+    }
+    await readStoredFeatures(plan, run, { features: this.#parts.features, deadline });
+    deadline.check('features');
+  }
+
+  /** Every row has its outcome. A single prediction fails as its row did, a batch when no row was answered in time. */
+  async #finish<Reply>(run: PredictionRun, format: (run: PredictionRun, timestampMs: number) => Reply): Promise<Reply> {
+    const failure = wholeFailure(run);
+    if (failure !== undefined) throw failure;
+    run.finish();
+    const reply = format(run, this.#parts.clock.now());
+    await this.#record(run, undefined);
+    return reply;
+  }
+
+  async #fail(run: PredictionRun, error: ServiceError): Promise<ServiceError> {
+    failOpenRows(run, error);
+    run.finish();
+    await this.#record(run, error);
+    return error;
+  }
+
+  /** One event a row, or one for a request whose rows never became known. The reply waits only where events are journaled. */
+  async #record(run: PredictionRun, error: ServiceError | undefined): Promise<void> {
+    const { events, newId, observer } = this.#parts;
+    let written: Promise<void> | void = undefined;
+    const count = Math.max(1, run.rows.length);
+    for (let index = 0; index < count; index++)
+      written = events.record(recordOf(run, index, newId(), error)) ?? written;
+    observer.requestFinished(finishedRequest(run, error));
+    if (written !== undefined) await written;
+  }
+}

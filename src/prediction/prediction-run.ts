@@ -1,0 +1,81 @@
+import type { RowPrediction, ServingVersion } from '../models/index.js';
+import type { Clock } from '../shared/clock.js';
+import { Deadline } from '../shared/deadline.js';
+import { ServiceError } from '../shared/errors.js';
+import { isCached, type AssembledRow } from './assemble-features.js';
+import type { CallContext, Instance, PredictionOptions } from './types.js';
+
+/** One row on its way: what came in, how far it got, and what became of it. */
+export interface RowRun {
+  readonly instance: Instance;
+  assembled?: AssembledRow;
+  result?: RowPrediction;
+  error?: ServiceError;
+}
+
+const nothing: Instance = { features: {}, entities: {} };
+
+/** What a request for predictions is and how far it has got: the pipeline writes it, reply and event are read from it. */
+export class PredictionRun {
+  readonly call: CallContext;
+  readonly isBatch: boolean;
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number;
+  readonly stageMs: Record<string, number> = {};
+  modelId: string | null = null;
+  modelVersion: string | undefined;
+  options: PredictionOptions | undefined;
+  rows: RowRun[] = [];
+  version: ServingVersion | undefined;
+  latencyMs = 0;
+  readonly #clock: Clock;
+  #stageStart: number;
+
+  constructor(call: CallContext, clock: Clock, isBatch: boolean) {
+    this.call = call;
+    this.isBatch = isBatch;
+    this.#clock = clock;
+    this.receivedAt = clock.now();
+    this.#stageStart = call.arrivedAt;
+  }
+
+  /** The envelope is known. */
+  begin(
+    request: { modelId: string; modelVersion: string | undefined; options: PredictionOptions },
+    instances: readonly (Instance | ServiceError)[],
+  ): void {
+    this.modelId = request.modelId;
+    this.modelVersion = request.modelVersion;
+    this.options = request.options;
+    this.rows = instances.map((instance) =>
+      instance instanceof ServiceError ? { instance: nothing, error: instance } : { instance },
+    );
+  }
+
+  /** One deadline for all stages: the smallest of the caller's wishes, else the default; counted from arrival. */
+  deadline(defaultTimeoutMs: number): Deadline {
+    const wishes = [this.options?.timeoutMs, this.call.timeoutMs].filter((wish) => wish !== undefined);
+    const budget = wishes.length > 0 ? Math.min(...wishes) : defaultTimeoutMs;
+    return new Deadline(this.#clock, budget - (this.#clock.monotonic() - this.call.arrivedAt), this.call.cancel);
+  }
+
+  endStage(name: string): void {
+    const now = this.#clock.monotonic();
+    this.stageMs[name] = now - this.#stageStart;
+    this.#stageStart = now;
+  }
+
+  /** The answer is known: the latency that reply and event tell. */
+  finish(): void {
+    this.latencyMs = Math.round((this.#clock.monotonic() - this.call.arrivedAt) * 1000) / 1000;
+  }
+
+  /** Rows that nothing has failed so far. */
+  get open(): RowRun[] {
+    return this.rows.filter((row) => row.error === undefined);
+  }
+
+  get cacheHit(): boolean {
+    return this.rows.some((row) => row.assembled !== undefined && isCached(row.assembled));
+  }
+}

@@ -1,0 +1,84 @@
+import type { EventFeature, PredictionRecord } from '../events/index.js';
+import type { ServiceError } from '../shared/errors.js';
+import type { FinishedRequest } from './observer.js';
+import type { PredictionRun, RowRun } from './prediction-run.js';
+import { isCached } from './assemble-features.js';
+
+const unknownRow: RowRun = { instance: { features: {}, entities: {} } };
+
+/** The record of one row, or of a request whose rows never became known (index 0, `error` set). */
+export function recordOf(
+  run: PredictionRun,
+  index: number,
+  eventId: string,
+  error: ServiceError | undefined,
+): PredictionRecord {
+  const row = run.rows[index] ?? unknownRow;
+  const failure = row.error ?? error;
+  const { call, version } = run;
+  return {
+    eventId,
+    requestId: call.requestId,
+    timestamp: run.receivedAt,
+    modelId: run.modelId,
+    modelVersion: version?.version ?? null,
+    status: failure === undefined ? 'success' : 'error',
+    features: featuresOf(run, row),
+    entities: entitiesOf(run, row),
+    latencyMs: run.latencyMs,
+    stageMs: run.stageMs,
+    cacheHit: row.assembled !== undefined && isCached(row.assembled),
+    clientId: call.principal.clientId,
+    ...(run.isBatch && run.rows.length > 0 && { batchIndex: index }),
+    ...(failure === undefined ? row.result : { errorCode: failure.code }),
+    ...(call.traceparent !== undefined && { traceparent: call.traceparent }),
+  };
+}
+
+/** What the observer is told of the request. */
+export function finishedRequest(run: PredictionRun, error: ServiceError | undefined): FinishedRequest {
+  return {
+    requestId: run.call.requestId,
+    kind: run.isBatch ? 'batch' : 'single',
+    modelId: run.version?.modelId ?? null,
+    modelVersion: run.version?.version ?? null,
+    error,
+    cacheHit: run.cacheHit,
+    latencyMs: run.latencyMs,
+    stageMs: run.stageMs,
+    rows: run.rows.map((row) => ({
+      errorCode: (row.error ?? error)?.code,
+      origins: row.error === undefined && row.assembled !== undefined ? row.assembled.origins : [],
+      ages: row.assembled?.ages ?? [],
+      warnings: row.assembled?.warnings.length ?? 0,
+    })),
+    clientId: run.call.principal.clientId,
+    traceparent: run.call.traceparent,
+    receivedAtMs: run.receivedAt,
+  };
+}
+
+/** Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's. */
+function featuresOf(run: PredictionRun, row: RowRun): EventFeature[] {
+  const { version } = run;
+  const { assembled } = row;
+  if (version === undefined || assembled === undefined) return [];
+  const features: EventFeature[] = [];
+  version.features.forEach((spec, index) => {
+    const value = assembled.row[index];
+    if (value === undefined) return;
+    const ageSeconds = assembled.ages[index];
+    const origin = assembled.origins[index] ?? 'request';
+    features.push({ name: spec.name, value, origin, pii: spec.pii, ...(ageSeconds !== undefined && { ageSeconds }) });
+  });
+  return features;
+}
+
+function entitiesOf(run: PredictionRun, row: RowRun) {
+  const sources = row.assembled?.sources ?? [];
+  return Object.entries(row.instance.entities).flatMap(([name, key]) => {
+    const views = sources.filter((source) => source.view.entity === name);
+    // An entity that no view of the model uses was refused: what it is, is not known.
+    return views.length === 0 ? [] : [{ name, key, pii: views.some((source) => source.view.pii) }];
+  });
+}
