@@ -2,3 +2,6 @@
 export type * from './catalogue.js';
 export type * from './signature.js';
 export type * from './runtime.js';
+export type * from './runtime-loader.js';
+export type * from './runtime-observer.js';
+export { ModelLoadError } from './model-load-error.js';

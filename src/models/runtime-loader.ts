@@ -1,0 +1,27 @@
+import type { RunCost } from './batching/types.js';
+import type { Runtime } from './runtime.js';
+import type { VersionName } from './runtime-observer.js';
+
+/** Where a version's files are. */
+export interface RuntimeSource {
+  readonly name: VersionName;
+  /** Absolute path of the model file. */
+  readonly file: string;
+  /** The version's folder: nothing outside of it may be read. */
+  readonly folder: string;
+}
+
+/** A runtime in this process and what was measured when it was loaded. */
+export interface LocalRuntime extends Runtime {
+  /** undefined when the model refused the made-up rows that it was measured with. */
+  readonly cost: RunCost | undefined;
+  /** Rows that one run may hold: 1 where the graph's batch dimension is fixed at 1, else undefined. */
+  readonly maxRows: number | undefined;
+  /** Runs leave the event loop. */
+  readonly offLoop: boolean;
+  /** Oddities that do not stop the version from answering, in words. */
+  readonly notes: readonly string[];
+}
+
+/** Loads a version for use; app binds an implementation (`loadOnnxRuntime`). @throws ModelLoadError */
+export type LoadRuntime = (source: RuntimeSource) => Promise<LocalRuntime>;
