@@ -1,0 +1,66 @@
+import { Type, type Static } from '@sinclair/typebox';
+import { authOptions, rateLimitOptions } from '../access/options.js';
+import { eventsOptions, eventStreamOptions } from '../events/options.js';
+import { cacheOptions, featuresOptions } from '../features/options.js';
+import { httpOptions, tlsOptions } from '../http/options.js';
+import { modelsOptions } from '../models/options.js';
+import { tracingOptions } from '../observability/options.js';
+import {
+  databaseOptions,
+  environmentOption,
+  kafkaOptions,
+  mlflowOptions,
+  modelServerOptions,
+  processOptions,
+  redisOptions,
+} from './options.js';
+
+/** The whole configuration: types, defaults, checks and documentation are all derived from here. */
+export const configSchema = Type.Object({
+  environment: environmentOption,
+  inference_service: Type.Object({
+    ...processOptions,
+    models: modelsOptions,
+    features: featuresOptions,
+    cache: cacheOptions,
+    model_server: modelServerOptions,
+    event_stream: eventStreamOptions,
+    events: eventsOptions,
+    auth: authOptions,
+    rate_limit: rateLimitOptions,
+    http: httpOptions,
+    tls: tlsOptions,
+    tracing: tracingOptions,
+    mlflow: mlflowOptions,
+    redis: redisOptions,
+    database: databaseOptions,
+    kafka: kafkaOptions,
+  }),
+});
+
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
+/** The configuration in force. Deeply frozen. */
+export type Config = Frozen<Static<typeof configSchema>>;
+
+/** Variables that the specification names, and the keys that they set. */
+export const namedVariables: Readonly<Record<string, string>> = {
+  ENVIRONMENT: 'environment',
+  REDIS_HOST: 'inference_service.redis.host',
+  REDIS_PORT: 'inference_service.redis.port',
+  REDIS_PASSWORD: 'inference_service.redis.password',
+  KAFKA_BOOTSTRAP_SERVERS: 'inference_service.kafka.bootstrap_servers',
+  MLFLOW_TRACKING_URI: 'inference_service.mlflow.tracking_uri',
+  DATABASE_URL: 'inference_service.database.url',
+};
+
+/** Keys whose values are never shown. URLs elsewhere are shown without the password in them. */
+export const secretKeys: ReadonlySet<string> = new Set([
+  'inference_service.events.pii_key',
+  'inference_service.redis.password',
+  'inference_service.database.url',
+]);

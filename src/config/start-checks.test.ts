@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from './load.js';
+import { checkStart, isLoopback } from './start-checks.js';
+
+function check(environment: Record<string, string>, hasApiKey = false) {
+  const loaded = loadConfig({
+    environment: { INFERENCE_SERVICE__MODELS__DIRECTORY: 'src', ...environment },
+  });
+  return checkStart(loaded, { cwd: process.cwd(), hasApiKey });
+}
+const keysOf = (environment: Record<string, string>, hasApiKey = false) =>
+  check(environment, hasApiKey).map((one) => one.key.replace('inference_service.', ''));
+
+describe('checks before the start', () => {
+  it('lets development start', () => {
+    expect(check({})).toEqual([]);
+  });
+
+  it('says all that production lacks, with commands', () => {
+    const problems = check({ ENVIRONMENT: 'production' });
+    const text = problems.map((one) => one.mend).join('\n');
+    expect(problems.map((one) => one.key)).toEqual([
+      'inference_service.auth.keys_file',
+      'inference_service.tls.cert_file',
+    ]);
+    expect(text).toContain('bin/inference keys create');
+    expect(text).toContain('openssl req -x509');
+    expect(text).toContain('INFERENCE_SERVICE__TLS__CERT_FILE=data/tls.crt');
+  });
+
+  it('lets production start once it has what it needs', () => {
+    const tls = {
+      INFERENCE_SERVICE__TLS__CERT_FILE: 'package.json',
+      INFERENCE_SERVICE__TLS__KEY_FILE: 'package.json',
+    };
+    expect(keysOf({ ENVIRONMENT: 'production', ...tls }, true)).toEqual([]);
+    expect(keysOf({ ENVIRONMENT: 'production', ...tls, INFERENCE_SERVICE__AUTH__KEYS_FILE: 'absent.yaml' })).toEqual([
+      'auth.keys_file',
+    ]);
+  });
+
+  it('refuses an open address without authentication, unless that is said', () => {
+    const open = { INFERENCE_SERVICE__HOST: '0.0.0.0' };
+    const [problem] = check(open);
+    expect(problem).toMatchObject({ key: 'inference_service.auth.mode', got: '"none"' });
+    expect(problem?.mend).toContain('INFERENCE_SERVICE__AUTH__ALLOW_ANONYMOUS=true');
+    expect(keysOf({ ...open, INFERENCE_SERVICE__AUTH__ALLOW_ANONYMOUS: 'true' })).toEqual([]);
+    expect(keysOf({ ...open, INFERENCE_SERVICE__AUTH__MODE: 'required' }, true)).toEqual([]);
+  });
+
+  it.each([
+    ['127.0.0.1', true],
+    ['127.9.9.9', true],
+    ['::1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['127.0.0.1.example', false],
+    ['10.0.0.1', false],
+  ])('%s is loopback: %s', (host, loopback) => {
+    expect(isLoopback(host)).toBe(loopback);
+  });
+
+  it.each([
+    ['MLFLOW_TRACKING_URI', 'http://mlflow'],
+    ['REDIS_HOST', 'redis'],
+    ['DATABASE_URL', 'postgres://user:secret@db/x'],
+    ['KAFKA_BOOTSTRAP_SERVERS', 'kafka:9092'],
+    ['INFERENCE_SERVICE__MODEL_SERVER__URL', 'http://user:secret@model-server'],
+  ])('never ignores %s while the engine is not there', (name, value) => {
+    const [problem] = check({ [name]: value });
+    expect(problem?.expected).toContain('this build does not have');
+    expect(problem?.source).toBe(`variable ${name}`);
+    expect(problem?.got).not.toContain('secret');
+  });
+
+  it('compares times that belong together', () => {
+    expect(keysOf({ INFERENCE_SERVICE__HTTP__HEADERS_TIMEOUT_MS: '30000' })).toEqual(['http.headers_timeout_ms']);
+    expect(keysOf({ INFERENCE_SERVICE__TIMEOUT_SECONDS: '60' })).toEqual(['timeout_seconds']);
+  });
+
+  it('names a models folder that is not there', () => {
+    expect(keysOf({ INFERENCE_SERVICE__MODELS__DIRECTORY: 'nowhere' })).toEqual(['models.directory']);
+  });
+});
