@@ -31,7 +31,7 @@ export function parseJsonBody(body: Buffer): unknown {
 /** @throws ServiceError INVALID_REQUEST when a value that is not a scalar nests too deep or holds a `__proto__` key. */
 export function refuseHostileValue(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return;
-  if (depth >= maxDepth) throw tooDeep();
+  if (depth > maxDepth) throw tooDeep();
   if (Array.isArray(value)) {
     // Arrays of numbers are the common case, and hold nothing to descend into.
     for (const element of value) if (typeof element === 'object') refuseHostileValue(element, depth + 1);
@@ -48,7 +48,7 @@ export function refusePrototypeKey(value: object): void {
   }
 }
 
-/** Every value of an object that came from outside, refused when hostile. `depth` is how deep the object itself lies. */
+/** Every value of an object that came from outside, refused when hostile. `depth` is the level of the object itself: 1 for the body. */
 export function refuseHostileObject(value: unknown, depth: number): void {
   if (!isPlainObject(value)) return refuseHostileValue(value, depth);
   refusePrototypeKey(value);

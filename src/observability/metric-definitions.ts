@@ -1,0 +1,130 @@
+/** Every metric that the service exposes; docs/metrics.md is generated from this list. */
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly buckets?: readonly number[];
+  /** How the values of several workers become one; counters and histograms are always summed. */
+  readonly aggregator?: 'sum' | 'max' | 'first';
+}
+
+const latencyBuckets = [
+  0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+const stageBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
+const ageBuckets = [1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000];
+const rowBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000];
+
+const counter = (name: string, help: string, labels: readonly string[] = []): MetricDefinition => ({
+  name,
+  type: 'counter',
+  help,
+  labels,
+});
+const gauge = (
+  name: string,
+  help: string,
+  labels: readonly string[] = [],
+  aggregator: 'sum' | 'max' | 'first' = 'sum',
+): MetricDefinition => ({ name, type: 'gauge', help, labels, aggregator });
+const histogram = (
+  name: string,
+  help: string,
+  labels: readonly string[],
+  buckets: readonly number[],
+): MetricDefinition => ({ name, type: 'histogram', help, labels, buckets });
+
+/** Label `model_id` holds ids of the catalogue only, `_unresolved` where a request named none that there is. */
+export const metricDefinitions = {
+  requests: counter('inference_requests_total', 'Prediction requests over HTTP.', ['model_id', 'status', 'cache_hit']),
+  latency: histogram(
+    'inference_latency_seconds',
+    'Time from the arrival of a prediction request to its reply.',
+    ['model_id'],
+    latencyBuckets,
+  ),
+  predictions: counter('inference_predictions_total', 'Predictions: a batch counts each of its rows.', [
+    'model_id',
+    'status',
+  ]),
+  errors: counter('inference_errors_total', 'Errors answered, by code.', ['error_code']),
+  stages: histogram('inference_stage_seconds', 'Time of each stage of a prediction request.', ['stage'], stageBuckets),
+  featureValues: counter('inference_feature_values_total', 'Feature values used, by where they came from.', [
+    'model_id',
+    'origin',
+  ]),
+  featureAge: histogram(
+    'inference_feature_age_seconds',
+    'Age of the stored feature values that were used.',
+    ['model_id'],
+    ageBuckets,
+  ),
+  warnings: counter('inference_warnings_total', 'Warnings given with predictions.', ['model_id']),
+  httpRequests: counter('http_requests_total', 'HTTP requests, by route of the API.', ['route', 'method', 'status']),
+  httpProtocolErrors: counter('http_protocol_errors_total', 'Requests that the HTTP parser refused.', ['reason']),
+  modelState: gauge(
+    'inference_model_state',
+    '1 for the state that a version is in.',
+    ['model_id', 'version', 'state'],
+    'max',
+  ),
+  modelLoad: histogram(
+    'inference_model_load_seconds',
+    'Time from discovery of a version to ready.',
+    ['model_id'],
+    latencyBuckets,
+  ),
+  modelLoadFailures: counter('inference_model_load_failures_total', 'Versions that could not be made ready.', [
+    'model_id',
+  ]),
+  modelInfo: gauge(
+    'inference_model_executor_info',
+    'How a ready version computes.',
+    ['model_id', 'version', 'runtime', 'executor'],
+    'max',
+  ),
+  modelRunCost: gauge(
+    'inference_model_run_cost_seconds',
+    'Cost of one run of one row, measured at load.',
+    ['model_id', 'version'],
+    'max',
+  ),
+  batchRows: histogram('inference_batch_rows', 'Rows in one run of a model.', ['model_id'], rowBuckets),
+  runSeconds: histogram('inference_run_seconds', 'Time of one run of a model.', ['model_id'], stageBuckets),
+  cacheReads: counter('inference_feature_cache_reads_total', 'Rows asked of the feature cache.', ['result']),
+  cacheTrouble: counter('inference_feature_cache_trouble_total', 'Cache entries or calls that were no use.', [
+    'reason',
+  ]),
+  cacheBytes: gauge('inference_feature_cache_bytes', 'Bytes of cached rows in memory.'),
+  cacheEntries: gauge('inference_feature_cache_entries', 'Cached rows in memory.'),
+  storeReads: histogram(
+    'inference_feature_store_read_seconds',
+    'Time of one read of the feature store.',
+    [],
+    stageBuckets,
+  ),
+  storeFailures: counter('inference_feature_store_failures_total', 'Reads of the feature store that failed.', [
+    'reason',
+  ]),
+  eventsOffered: counter('inference_events_offered_total', 'Events of predictions.'),
+  eventsDelivered: counter('inference_events_delivered_total', 'Events that the sink has taken.'),
+  eventsDropped: counter('inference_events_dropped_total', 'Events that were lost.'),
+  eventsDroppedBy: counter('inference_events_lost_total', 'Events that were lost, by reason.', ['reason']),
+  eventsJournaled: gauge('inference_events_journaled', 'Events on disk that wait for delivery.'),
+  eventsInMemory: gauge('inference_events_in_memory', 'Events in memory only.'),
+  eventDeliveryFailures: counter('inference_event_delivery_failures_total', 'Batches that the sink refused.'),
+  journalTrouble: counter('inference_journal_trouble_total', 'Times that the journal could not be used.', ['reason']),
+  authFailures: counter('inference_auth_failures_total', 'Credentials refused.', ['reason']),
+  rateLimited: counter('inference_rate_limited_total', 'Requests refused by the rate limit.'),
+  limiterDegraded: counter(
+    'inference_rate_limit_degraded_total',
+    'Decisions taken locally because the shared window was out of reach.',
+  ),
+  shed: counter('inference_shed_total', 'Requests refused by admission.', ['reason']),
+  inFlight: gauge('inference_in_flight', 'Prediction requests being answered.'),
+  loopDelay: gauge('inference_event_loop_delay_seconds', 'Largest delay of the event loop of late.', [], 'max'),
+  logDropped: counter('inference_log_lines_dropped_total', 'Log lines dropped because their reader was too slow.'),
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricKey = keyof typeof metricDefinitions;
