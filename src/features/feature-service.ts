@@ -9,9 +9,9 @@ export type ViewRead =
       readonly origin: 'cache' | 'store';
       /** In the view's order; raw, not yet checked against a model's spec. */
       readonly values: readonly FeatureScalar[];
-      /** Age in seconds by the view's timestamp at the time of the read; null when the view has none. */
+      /** Age in seconds by the view's timestamp at the time of the read; null when the view has none or the row's cannot be read. */
       readonly ageSeconds: number | null;
-      /** Older than the view's max_age_seconds. */
+      /** Older than the view's max_age_seconds, or of unknown age where the view has such a limit. */
       readonly stale: boolean;
     }
   | { readonly state: 'absent'; readonly origin: 'cache' | 'store' }

@@ -24,10 +24,17 @@ export interface FeatureView {
   readonly fingerprint: string;
 }
 
-/** One entity's row of one view, its values in the view's order, as the store holds them (checked for type only when used). */
+/**
+ * One entity's row of one view, its values in the view's order, as the store holds them (checked for type only when used).
+ * A value that no feature type can hold (a blob) is NaN, and an integer beyond ±2^53 a number outside the safe range: both
+ * then fail every check of type.
+ */
 export interface StoredRow {
   readonly values: readonly FeatureScalar[];
-  /** When the row was last updated, in milliseconds since the epoch; null when the view has no timestamp. */
+  /**
+   * When the row was last updated, in milliseconds since the epoch; null when the view has no timestamp; NaN when it has one
+   * that is empty or cannot be read, so that the row counts as older than any `max_age_seconds`.
+   */
   readonly updatedAt: number | null;
 }
 
