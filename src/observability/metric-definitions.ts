@@ -16,7 +16,9 @@ const stageBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.
 const ageBuckets = [1, 10, 60, 300, 1800, 3600, 21_600, 86_400, 604_800, 2_592_000, 31_536_000];
 const rowBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000];
 
-const counter = (name: string, help: string, labels: readonly string[] = []): MetricDefinition => ({
+type Kind<T extends MetricDefinition['type']> = MetricDefinition & { readonly type: T };
+
+const counter = (name: string, help: string, labels: readonly string[] = []): Kind<'counter'> => ({
   name,
   type: 'counter',
   help,
@@ -27,13 +29,13 @@ const gauge = (
   help: string,
   labels: readonly string[] = [],
   aggregator: 'sum' | 'max' | 'first' = 'sum',
-): MetricDefinition => ({ name, type: 'gauge', help, labels, aggregator });
+): Kind<'gauge'> => ({ name, type: 'gauge', help, labels, aggregator });
 const histogram = (
   name: string,
   help: string,
   labels: readonly string[],
   buckets: readonly number[],
-): MetricDefinition => ({ name, type: 'histogram', help, labels, buckets });
+): Kind<'histogram'> => ({ name, type: 'histogram', help, labels, buckets });
 
 /** Label `model_id` holds ids of the catalogue only, `_unresolved` where a request named none that there is. */
 export const metricDefinitions = {
@@ -96,6 +98,14 @@ export const metricDefinitions = {
   cacheTrouble: counter('inference_feature_cache_trouble_total', 'Cache entries or calls that were no use.', [
     'reason',
   ]),
+  cacheEvictions: counter('inference_feature_cache_evictions_total', 'Cached rows dropped to make room.'),
+  cacheShared: counter(
+    'inference_feature_reads_shared_total',
+    'Rows for which a request waited for the read of another request.',
+  ),
+  staleReads: counter('inference_feature_stale_reads_total', 'Rows read that were older than their view allows.', [
+    'view',
+  ]),
   cacheBytes: gauge('inference_feature_cache_bytes', 'Bytes of cached rows in memory.'),
   cacheEntries: gauge('inference_feature_cache_entries', 'Cached rows in memory.'),
   storeReads: histogram(
@@ -110,7 +120,13 @@ export const metricDefinitions = {
   eventsOffered: counter('inference_events_offered_total', 'Events of predictions.'),
   eventsDelivered: counter('inference_events_delivered_total', 'Events that the sink has taken.'),
   eventsDropped: counter('inference_events_dropped_total', 'Events that were lost.'),
-  eventsDroppedBy: counter('inference_events_lost_total', 'Events that were lost, by reason.', ['reason']),
+  eventDelivery: histogram(
+    'inference_event_delivery_seconds',
+    'Time of one delivery of a batch of events to the sink.',
+    [],
+    stageBuckets,
+  ),
+  eventsLost: counter('inference_events_lost_total', 'Events that were lost, by reason.', ['reason']),
   eventsJournaled: gauge('inference_events_journaled', 'Events on disk that wait for delivery.'),
   eventsInMemory: gauge('inference_events_in_memory', 'Events in memory only.'),
   eventDeliveryFailures: counter('inference_event_delivery_failures_total', 'Batches that the sink refused.'),
