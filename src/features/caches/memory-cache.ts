@@ -7,15 +7,17 @@ import { KeyDigest } from './key-digest.js';
 import { Segment } from './segment.js';
 
 export interface MemoryCacheOptions {
-  /** Bounds all memory of the cache: keys, values, headers and index. At least 1 MiB. */
+  /** Bounds all memory of the cache: keys, values, headers and index. From 1 MiB to 16 GiB. */
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly observer: Pick<FeaturesObserver, 'cacheEvicted' | 'cacheTrouble'>;
 }
 
 const segmentBytes = 256 * 1024;
-/** Places are counted in steps of 8 bytes, so that 32 bits reach 32 GiB. */
-const placeShift = 3;
+/** A place is counted in steps of 8 bytes: 17 bits of segment number and 15 of offset, together 32 GiB. */
+const stepShift = 3;
+const segmentShift = 15;
+const mostBytes = 16 * 1024 ** 3;
 
 /**
  * Packed rows in this process's memory. Entries lie end to end in segments of 256 KiB outside the JavaScript heap, found by a
@@ -40,8 +42,9 @@ export class MemoryCache implements FeatureCache {
   constructor({ maxBytes, clock, observer }: MemoryCacheOptions) {
     this.#clock = clock;
     this.#observer = observer;
-    this.#index = new HashIndex(2 ** Math.floor(Math.log2(maxBytes / 64)));
-    this.#maxSegments = Math.max(3, Math.floor((maxBytes - this.#index.byteLength) / segmentBytes));
+    const bound = Math.min(maxBytes, mostBytes);
+    this.#index = new HashIndex(2 ** Math.floor(Math.log2(bound / 64)));
+    this.#maxSegments = Math.max(3, Math.floor((bound - this.#index.byteLength) / segmentBytes));
   }
 
   get entries(): number {
@@ -105,7 +108,7 @@ export class MemoryCache implements FeatureCache {
   }
 
   #segmentOf(place: number): Segment {
-    return this.#segments[Math.floor(place / (segmentBytes >> placeShift))]!;
+    return this.#segments[place >>> segmentShift]!;
   }
 
   /** Leaves the last segment with room for `size` bytes, and the index with room for one more. */
@@ -155,9 +158,9 @@ export class MemoryCache implements FeatureCache {
 }
 
 function placeOf(segment: number, offset: number): number {
-  return segment * (segmentBytes >> placeShift) + (offset >> placeShift);
+  return ((segment << segmentShift) | (offset >> stepShift)) >>> 0;
 }
 
 function offsetOf(place: number): number {
-  return (place % (segmentBytes >> placeShift)) << placeShift;
+  return (place & ((1 << segmentShift) - 1)) << stepShift;
 }

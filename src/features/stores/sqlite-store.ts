@@ -45,8 +45,12 @@ export class SqliteFeatureStore implements FeatureStore {
   read(lookups: readonly Lookup[], deadline: Deadline): Promise<(StoredRow | null)[]> {
     return settle(() => {
       deadline.check('features');
-      return this.#reading((database) => this.#readAll(database, lookups));
+      return this.readNow(lookups);
     });
+  }
+
+  readNow(lookups: readonly Lookup[]): (StoredRow | null)[] {
+    return this.#reading((database) => this.#readAll(database, lookups));
   }
 
   #readAll(database: SqliteDatabase, lookups: readonly Lookup[]): (StoredRow | null)[] {
