@@ -1,0 +1,125 @@
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { modelIdPattern } from '../../shared/names.js';
+import type { VersionProblem } from '../version-problem.js';
+import { aliasesFile, readAliases, type AliasesReading } from './aliases-file.js';
+import type { IgnoredFolder, Registry, RegistryModel, RegistrySnapshot, RegistryVersion } from './registry.js';
+import { errorCode, isInside, readVersionFolder } from './version-folder.js';
+import { compareVersions, isVersionName } from './version-name.js';
+
+/** Name of the model file in a version's folder. */
+export const modelFile = 'model.onnx';
+/** Longest aliases.yaml that is read, in bytes. */
+const maxAliasesBytes = 1 << 20;
+
+export interface DirectoryRegistryOptions {
+  readonly directory: string;
+  /** Name of the model where the folder itself holds model.onnx; else the folder's name. */
+  readonly modelId?: string | undefined;
+}
+
+/** Models from a folder: `<model_id>/<version>/model.onnx`, or one model where the folder itself holds model.onnx. */
+export class DirectoryRegistry implements Registry {
+  readonly #options: DirectoryRegistryOptions;
+
+  constructor(options: DirectoryRegistryOptions) {
+    this.#options = options;
+  }
+
+  async scan(): Promise<RegistrySnapshot> {
+    try {
+      const root = await realpath(this.#options.directory);
+      const names = (await readdir(root)).sort();
+      if (names.includes(modelFile)) return await this.#singleModel(root);
+      return await scanModels(root, names);
+    } catch (error) {
+      const absent = errorCode(error) === 'ENOENT';
+      return emptySnapshot(
+        absent ? 'the models folder does not exist' : `the models folder cannot be read: ${errorCode(error)}`,
+      );
+    }
+  }
+
+  async #singleModel(root: string): Promise<RegistrySnapshot> {
+    const modelId = this.#options.modelId ?? basename(root);
+    if (!modelIdPattern.test(modelId))
+      return emptySnapshot(`${JSON.stringify(modelId)} is no model_id; set models.model_id`);
+    const version = await readVersionFolder('1', root);
+    return { models: [{ modelId, versions: [version], aliases: new Map(), problems: [] }], ignored: [], problems: [] };
+  }
+}
+
+function emptySnapshot(message: string): RegistrySnapshot {
+  return { models: [], ignored: [], problems: [{ file: '.', message, severity: 'error' }] };
+}
+
+async function scanModels(root: string, names: readonly string[]): Promise<RegistrySnapshot> {
+  const ignored: IgnoredFolder[] = [];
+  const problems: VersionProblem[] = [];
+  const models: RegistryModel[] = [];
+  for (const name of names) {
+    const found = await findFolder(root, root, name);
+    if (found === undefined) continue;
+    if ('problem' in found) problems.push(found.problem);
+    else if (modelIdPattern.test(name)) models.push(await scanModel(root, name, ignored));
+    else ignored.push({ folder: name, reason: 'its name is no model_id' });
+  }
+  if (models.length === 0 && problems.length === 0) {
+    problems.push({ file: '.', message: 'the models folder holds no model', severity: 'error' });
+  }
+  return { models, ignored, problems };
+}
+
+async function scanModel(root: string, modelId: string, ignored: IgnoredFolder[]): Promise<RegistryModel> {
+  const problems: VersionProblem[] = [];
+  const versions: RegistryVersion[] = [];
+  try {
+    const folder = await realpath(join(root, modelId));
+    for (const name of await readdir(folder)) {
+      const found = await findFolder(root, folder, name);
+      if (found === undefined) continue;
+      if ('problem' in found) problems.push(found.problem);
+      else if (isVersionName(name)) versions.push(await readVersionFolder(name, found.folder));
+      else ignored.push({ folder: `${modelId}/${name}`, reason: 'its name is neither semver nor a positive integer' });
+    }
+    const reading = await readAliasesOf(folder);
+    problems.push(...reading.problems);
+    versions.sort((a, b) => compareVersions(a.version, b.version));
+    return { modelId, versions, aliases: reading.aliases, problems };
+  } catch (error) {
+    problems.push({ file: modelId, message: `cannot be read: ${errorCode(error)}`, severity: 'error' });
+    return { modelId, versions, aliases: undefined, problems };
+  }
+}
+
+type FoundFolder = { readonly folder: string } | { readonly problem: VersionProblem };
+
+/** The folder `name` of `parent`, links resolved; undefined for files and hidden entries. */
+async function findFolder(root: string, parent: string, name: string): Promise<FoundFolder | undefined> {
+  if (name.startsWith('.')) return undefined;
+  try {
+    const real = await realpath(join(parent, name));
+    if (!(await stat(real)).isDirectory()) return undefined;
+    if (isInside(root, real)) return { folder: real };
+    return { problem: { file: name, message: 'is a link that leaves the models folder', severity: 'error' } };
+  } catch (error) {
+    return { problem: { file: name, message: `cannot be read: ${errorCode(error)}`, severity: 'error' } };
+  }
+}
+
+async function readAliasesOf(folder: string): Promise<AliasesReading> {
+  const path = join(folder, aliasesFile);
+  try {
+    const real = await realpath(path);
+    if (!isInside(folder, real)) return untrusted('is a link that leaves the model folder');
+    if ((await stat(real)).size > maxAliasesBytes) return untrusted(`is longer than ${maxAliasesBytes} bytes`);
+    return readAliases(await readFile(real, 'utf8'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return { aliases: new Map(), problems: [] };
+    return untrusted(`cannot be read: ${errorCode(error)}`);
+  }
+}
+
+function untrusted(message: string): AliasesReading {
+  return { aliases: undefined, problems: [{ file: aliasesFile, message, severity: 'error' }] };
+}

@@ -1,0 +1,42 @@
+import type { VersionProblem } from '../version-problem.js';
+
+/** A version as a registry holds it. */
+export interface RegistryVersion {
+  readonly version: string;
+  /** Absolute path of its folder, links resolved. */
+  readonly folder: string;
+  /** Changes when the size or time of any of its files does. */
+  readonly fingerprint: string;
+  /** What stops it from being opened: a link that leaves the folder, too many files. */
+  readonly problems: readonly VersionProblem[];
+}
+
+export interface RegistryModel {
+  readonly modelId: string;
+  readonly versions: readonly RegistryVersion[];
+  /** Alias → version as written; undefined when they cannot be read, so that nobody falls back in silence. */
+  readonly aliases: ReadonlyMap<string, string> | undefined;
+  readonly problems: readonly VersionProblem[];
+}
+
+/** A folder that is neither model nor version. */
+export interface IgnoredFolder {
+  readonly folder: string;
+  readonly reason: string;
+}
+
+/** Everything that a registry held at one moment. */
+export interface RegistrySnapshot {
+  readonly models: readonly RegistryModel[];
+  readonly ignored: readonly IgnoredFolder[];
+  /** What is wrong with the registry as a whole. */
+  readonly problems: readonly VersionProblem[];
+}
+
+/**
+ * Where models come from. `scan` may be called again and again, never twice at once; what it cannot read is a problem in the
+ * snapshot, never an exception. Order: models by id, versions by name.
+ */
+export interface Registry {
+  scan(): Promise<RegistrySnapshot>;
+}
