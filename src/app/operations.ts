@@ -1,0 +1,138 @@
+import type { Config } from '../config/schema.js';
+import type { ModelDescription } from '../models/index.js';
+import type { BatchReply } from '../prediction/index.js';
+import type { JsonObject } from '../shared/json.js';
+
+/**
+ * What the commands ask of the program: the only door from here to `app`, which implements it. Every method takes the configuration, so
+ * that no command reads it for itself, and leaves nothing open when it settles. Failures that a person can mend reject with an
+ * Error whose message says how.
+ */
+export interface Operations {
+  createService(config: Config): Promise<Service>;
+  hasApiKey(config: Config): boolean;
+  models: ModelOperations;
+  openPredictor(config: Config, modelId: string): Promise<Predictor>;
+  features: FeatureOperations;
+  events: EventOperations;
+  openKeys(config: Config): Promise<KeyOperations>;
+}
+
+/** The server of one `serve`. */
+export interface Service {
+  /** Resolves once the listener is up. */
+  start(): Promise<StartFacts>;
+  /** Drains and closes, within the configured grace. */
+  stop(): Promise<void>;
+}
+
+export interface StartFacts {
+  /** The port that was really taken. */
+  readonly port: number;
+  readonly models: readonly ModelDescription[];
+}
+
+export interface ModelReport {
+  readonly modelId: string;
+  readonly version: string;
+  readonly ok: boolean;
+  /** Everything wrong, in words that name the file and the mend. */
+  readonly problems: readonly string[];
+  /** What was worked out from the graph, and what the golden rows showed. */
+  readonly notes: readonly string[];
+}
+
+export interface ModelImport {
+  readonly file: string;
+  readonly modelId: string;
+  readonly version: string;
+}
+
+export interface ModelOperations {
+  list(config: Config): Promise<readonly ModelDescription[]>;
+  /** Loads and scores versions without serving them: all of the folder, of one model, or one. */
+  check(config: Config, modelId?: string, version?: string): Promise<readonly ModelReport[]>;
+  /** Writes the version's folder; answers with the path of the manifest that it wrote. */
+  import(config: Config, request: ModelImport): Promise<{ readonly manifest: string; readonly report: ModelReport }>;
+  /** Points an alias at a version; answers with the version that it pointed at before. */
+  promote(config: Config, modelId: string, version: string, alias: string): Promise<string | undefined>;
+  /** Takes a version out of service; answers with where its folder went. */
+  retire(config: Config, modelId: string, version: string): Promise<string>;
+}
+
+/** Predicts batches, here or on a server. */
+export interface Predictor {
+  /** The version's description, where types of features and names of entities are. */
+  signature(version?: string): Promise<Signature>;
+  /** `body` is the JSON text of POST /v1/predict/batch. */
+  predictBatch(body: string): Promise<BatchReply>;
+  close(): Promise<void>;
+}
+
+export interface Signature {
+  /** JSON Schema of `features`. */
+  readonly features: JsonObject;
+  readonly entities: readonly string[];
+}
+
+export interface FeatureImport {
+  readonly file: string;
+  readonly view: string;
+  /** Bytes read so far and in all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** `problems` is empty when all rows were written; else none was. */
+export interface FeatureImportResult {
+  readonly rows: number;
+  readonly problems: readonly { readonly line: number; readonly message: string }[];
+}
+
+export interface FeatureOperations {
+  import(config: Config, request: FeatureImport): Promise<FeatureImportResult>;
+  /** The stored values of one entity; undefined when there is no row. */
+  get(config: Config, view: string, key: string): Promise<JsonObject | undefined>;
+  /** View → what is wrong with its table. */
+  verify(config: Config): Promise<readonly { readonly view: string; readonly problems: readonly string[] }[]>;
+}
+
+export interface EventOperations {
+  /** The last `count` events as JSON text, oldest first; then new ones as they come, if followed. */
+  tail(config: Config, options: { count: number; follow: boolean; signal: AbortSignal }): AsyncIterable<string>;
+  stats(config: Config): Promise<JsonObject>;
+}
+
+export interface KeyRequest {
+  readonly label: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt?: Date;
+  /** null is unlimited. */
+  readonly requestsPerMinute?: number | null;
+}
+
+export interface KeySummary {
+  readonly id: string;
+  readonly label: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly state: string;
+}
+
+/** A key whose secret is shown this once. */
+export interface NewKey {
+  readonly id: string;
+  readonly secret: string;
+}
+
+export interface KeyOperations {
+  create(request: KeyRequest): Promise<NewKey>;
+  list(): Promise<readonly KeySummary[]>;
+  /** The old key works on for `overlapSeconds`. */
+  rotate(id: string, overlapSeconds: number): Promise<NewKey>;
+  /** false when there is no such key. */
+  revoke(id: string): Promise<boolean>;
+  /** A secret, and the entry of auth.keys_file that lets it in; nothing is stored. */
+  hashOnly(request: KeyRequest): NewKey & { readonly entry: string };
+  close(): Promise<void>;
+}

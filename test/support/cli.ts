@@ -1,0 +1,133 @@
+import { Readable, Writable } from 'node:stream';
+import { vi } from 'vitest';
+import type { Operations } from '../../src/app/operations.js';
+import { run } from '../../src/cli/index.js';
+import type { ModelDescription } from '../../src/models/index.js';
+import type { BatchReply } from '../../src/prediction/index.js';
+
+export class TextSink extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+export const iris: ModelDescription = {
+  model_id: 'iris',
+  aliases: { production: '1' },
+  default_version: '1',
+  problems: [],
+  versions: [
+    {
+      version: '1',
+      state: 'ready',
+      reasons: [],
+      aliases: ['production'],
+      description: 'three species',
+      features: { type: 'object', properties: { width: { type: 'number' }, kind: { type: ['string', 'null'] } } },
+      example: { model_id: 'iris', features: { width: 1, kind: "it's" } },
+    },
+    { version: '2', state: 'failed', reasons: ['model.onnx is cut short'], aliases: [] },
+  ],
+};
+
+const good = { modelId: 'iris', version: '1', ok: true, problems: [], notes: ['3 golden rows agree'] };
+
+function fakeOperations(onStart: () => void) {
+  const bodies: string[] = [];
+  const service = {
+    start: vi.fn(() => {
+      onStart();
+      return Promise.resolve({ port: 8123, models: [iris] });
+    }),
+    stop: vi.fn(() => Promise.resolve()),
+  };
+  const keys = {
+    create: vi.fn(() => Promise.resolve({ id: 'k1', secret: 'inf_secret' })),
+    list: vi.fn(() =>
+      Promise.resolve([
+        { id: 'k1', label: 'shop', scopes: ['predict:*'], createdAt: '2026-01-01', expiresAt: null, state: 'active' },
+      ]),
+    ),
+    rotate: vi.fn(() => Promise.resolve({ id: 'k2', secret: 'inf_new' })),
+    revoke: vi.fn((id: string) => Promise.resolve(id === 'k1')),
+    hashOnly: vi.fn(() => ({ id: 'k3', secret: 'inf_hashed', entry: '- {label: shop, sha256: abc}' })),
+    close: vi.fn(() => Promise.resolve()),
+  };
+  const operations = {
+    createService: vi.fn(() => Promise.resolve(service)),
+    hasApiKey: () => false,
+    models: {
+      list: () => Promise.resolve([iris]),
+      check: vi.fn((_config: unknown, id?: string) =>
+        Promise.resolve(
+          id === 'none' ? [] : [good, { ...good, version: '2', ok: false, problems: ['model.onnx is cut short'] }],
+        ),
+      ),
+      import: vi.fn(() => Promise.resolve({ manifest: 'models/iris/1/model.yaml', report: good })),
+      promote: vi.fn(() => Promise.resolve('1')),
+      retire: vi.fn(() => Promise.resolve('models/iris/.retired/2')),
+    },
+    openPredictor: vi.fn(() =>
+      Promise.resolve({
+        signature: () => Promise.resolve({ features: iris.versions[0]?.features ?? {}, entities: ['plant_id'] }),
+        predictBatch: (body: string) => {
+          bodies.push(body);
+          const { instances } = JSON.parse(body) as { instances: { features: { width?: number } }[] };
+          const results = instances.map(({ features }, index) =>
+            features.width === undefined
+              ? {
+                  index,
+                  error: { error_code: 'FEATURE_VALIDATION_FAILED' as const, message: 'width is missing', details: {} },
+                }
+              : { index, prediction: { twice: features.width * 2 }, confidence: null, cached: false },
+          );
+          return Promise.resolve({ results } as unknown as BatchReply);
+        },
+        close: () => Promise.resolve(),
+      }),
+    ),
+    features: {
+      import: vi.fn((_config: unknown, { file }: { file: string }) =>
+        Promise.resolve(
+          file === 'bad.csv'
+            ? { rows: 0, problems: [{ line: 3, message: 'age is not an integer' }] }
+            : { rows: 2, problems: [] },
+        ),
+      ),
+      get: (_config: unknown, _view: string, key: string) => Promise.resolve(key === 'A-1' ? { age: 3 } : undefined),
+      verify: vi.fn(() => Promise.resolve([{ view: 'person', problems: ['column age is missing'] }])),
+    },
+    events: {
+      tail: vi.fn(async function* () {
+        await Promise.resolve();
+        yield '{"id":"1"}';
+        yield '{"id":"2"}';
+      }),
+      stats: () => Promise.resolve({ total: 2, models: { iris: 2 } }),
+    },
+    openKeys: () => Promise.resolve(keys),
+  };
+  return { operations, service, keys, bodies };
+}
+
+interface Call {
+  readonly stdin?: string;
+  readonly tty?: boolean;
+}
+
+/** Runs one command line against operations that only answer and remember. */
+export async function call(line: string, { stdin = '', tty = false }: Call = {}) {
+  // A service is told to stop as soon as it has started.
+  const stop = new AbortController();
+  const fake = fakeOperations(() => queueMicrotask(() => stop.abort()));
+  const stdout = new TextSink();
+  const stderr = Object.assign(new TextSink(), { isTTY: tty });
+  const io = { stdin: Readable.from([Buffer.from(stdin)], { objectMode: false }), stdout, stderr, cwd: process.cwd() };
+  const operations = () => Promise.resolve(fake.operations as unknown as Operations);
+  const code = await run(line.split(' '), { io, operations, stop: stop.signal });
+  return { code, out: stdout.text, err: stderr.text, ...fake };
+}
+
+export const json = (text: string): unknown => JSON.parse(text);
