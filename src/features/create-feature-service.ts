@@ -4,6 +4,7 @@ import type { EntityKey } from '../shared/feature-value.js';
 import type { FeatureCache } from './feature-cache.js';
 import type { FeatureService, ReadOptions, ViewRead } from './feature-service.js';
 import type { FeatureStore } from './feature-store.js';
+import { ageSeconds, isStale } from './freshness.js';
 import type { FeaturesObserver } from './observer.js';
 import type { CachedRow } from './packed-row.js';
 import { RowCache } from './row-cache.js';
@@ -113,9 +114,8 @@ class StoredFeatureService implements FeatureService {
   #toRead(view: FeatureView, { row }: CachedRow, origin: 'cache' | 'store'): ViewRead {
     if (row === null) return { state: 'absent', origin };
     const { values, updatedAt } = row;
-    const age = updatedAt === null ? null : Math.max(0, (this.#parts.clock.now() - updatedAt) / 1000);
-    // An age that is not a number is not known to be within the limit.
-    const stale = age !== null && view.maxAgeSeconds !== undefined && !(age <= view.maxAgeSeconds);
+    const age = updatedAt === null ? null : ageSeconds(updatedAt, this.#parts.clock.now());
+    const stale = isStale(view, age);
     if (stale) this.#parts.observer.staleRead({ view: view.name });
     return { state: 'row', origin, values, ageSeconds: Number.isNaN(age) ? null : age, stale };
   }

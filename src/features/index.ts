@@ -13,3 +13,7 @@ export type { DefinitionProblem } from './definitions.js';
 export { featureViewsSchema } from './view-schema.js';
 export { createFeatureService } from './create-feature-service.js';
 export type { FeatureServiceParts } from './create-feature-service.js';
+export { FeatureImportError, importFeatures } from './import/import-features.js';
+export type { ImportOptions, ImportProblem, ImportResult } from './import/import-features.js';
+export { describeEntity } from './import/describe-entity.js';
+export type { DescribeOptions, EntityDescription } from './import/describe-entity.js';

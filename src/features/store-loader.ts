@@ -96,23 +96,27 @@ export class StoreLoader {
 
   #start(lookups: readonly NamedLookup[], keep: LoadOptions['keep']): void {
     const abandon = new AbortController();
-    const outcomes = this.#read(lookups, abandon.signal).then((them) => {
-      keep(lookups, them);
-      return them;
-    });
-    const load: Load = { outcomes, abandon, waiting: 0, settled: false };
+    const outcomes = this.#read(lookups, abandon.signal);
+    const load: Load = { outcomes: outcomes.then(land), abandon, waiting: 0, settled: false };
     const flights = lookups.map((_, position): Flight => ({ load, position }));
-    lookups.forEach(({ cacheKey }, position) => this.#flights.set(cacheKey, flights[position]!));
-    const land = () => {
-      load.settled = true;
-      lookups.forEach(({ cacheKey }, position) => this.#forget(cacheKey, flights[position]!));
+    const isCurrent = (position: number) => this.#flights.get(lookups[position]!.cacheKey) === flights[position];
+    const forget = () => {
+      lookups.forEach(({ cacheKey }, position) => isCurrent(position) && this.#flights.delete(cacheKey));
     };
-    abandon.signal.addEventListener('abort', land, { once: true });
-    void load.outcomes.then(land);
-  }
+    lookups.forEach(({ cacheKey }, position) => this.#flights.set(cacheKey, flights[position]!));
+    abandon.signal.addEventListener('abort', forget, { once: true });
 
-  #forget(cacheKey: string, flight: Flight): void {
-    if (this.#flights.get(cacheKey) === flight) this.#flights.delete(cacheKey);
+    /** What a fresh read has overtaken in the meantime is not kept. */
+    function land(loaded: readonly Outcome[]): readonly Outcome[] {
+      load.settled = true;
+      const current = lookups.flatMap((lookup, position) => (isCurrent(position) ? [{ lookup, position }] : []));
+      keep(
+        current.map(({ lookup }) => lookup),
+        current.map(({ position }) => loaded[position]!),
+      );
+      forget();
+      return loaded;
+    }
   }
 
   async #await(flights: readonly Flight[], deadline: Deadline): Promise<readonly Outcome[]> {
