@@ -41,6 +41,13 @@ export const processOptions = {
   }),
 };
 
+export const initialRowsOption = Type.Optional(
+  Type.String({
+    minLength: 1,
+    description: 'Folder of <view>.csv files: at the start, a view whose table is absent is filled from its file.',
+  }),
+);
+
 export const modelServerOptions = Type.Object(
   {
     url: Type.Optional(

@@ -8,6 +8,7 @@ import { tracingOptions } from '../observability/options.js';
 import {
   databaseOptions,
   environmentOption,
+  initialRowsOption,
   kafkaOptions,
   mlflowOptions,
   modelServerOptions,
@@ -21,7 +22,10 @@ export const configSchema = Type.Object({
   inference_service: Type.Object({
     ...processOptions,
     models: modelsOptions,
-    features: featuresOptions,
+    features: Type.Object(
+      { ...featuresOptions.properties, initial_rows: initialRowsOption },
+      { description: featuresOptions.description ?? '' },
+    ),
     cache: cacheOptions,
     model_server: modelServerOptions,
     event_stream: eventStreamOptions,
