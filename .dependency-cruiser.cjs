@@ -25,7 +25,7 @@ module.exports = {
     only('prediction-uses-front-doors', 'prediction/', [shared, ...front(['features', 'models', 'events', 'access'])]),
     only('observability-listens', 'observability/', [
       shared,
-      ...front(['features', 'models', 'events', 'access', 'prediction']),
+      ...front(['features', 'models', 'events', 'access', 'overload', 'prediction', 'http']),
     ]),
     only('http-is-an-edge', 'http/', [shared, ...front(['prediction', 'models', 'access', 'features'])]),
     only('config-reads-options', 'config/', [shared, '/options\\.ts$']),

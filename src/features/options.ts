@@ -6,6 +6,12 @@ export const featuresOptions = Type.Object(
       default: 'features.yaml',
       description: 'Feature views, beside the models. An absent file means no stored features.',
     }),
+    seed_directory: Type.Optional(
+      Type.String({
+        description:
+          'Folder of <view>.csv files that are imported at start into views whose table does not exist yet (embedded store).',
+      }),
+    ),
     store_max_concurrency: Type.Integer({
       default: 32,
       minimum: 1,

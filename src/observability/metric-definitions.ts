@@ -65,6 +65,7 @@ export const metricDefinitions = {
   warnings: counter('inference_warnings_total', 'Warnings given with predictions.', ['model_id']),
   httpRequests: counter('http_requests_total', 'HTTP requests, by route of the API.', ['route', 'method', 'status']),
   httpProtocolErrors: counter('http_protocol_errors_total', 'Requests that the HTTP parser refused.', ['reason']),
+  connectionsRefused: counter('http_connections_refused_total', 'Connections beyond http.max_connections.'),
   modelState: gauge(
     'inference_model_state',
     '1 for the state that a version is in.',
@@ -94,6 +95,16 @@ export const metricDefinitions = {
   ),
   batchRows: histogram('inference_batch_rows', 'Rows in one run of a model.', ['model_id'], rowBuckets),
   runSeconds: histogram('inference_run_seconds', 'Time of one run of a model.', ['model_id'], stageBuckets),
+  rowsDropped: counter('inference_rows_dropped_total', 'Rows given up before they were run, by reason.', [
+    'model_id',
+    'reason',
+  ]),
+  batchSplits: counter('inference_batch_splits_total', 'Runs that failed and were tried again row by row.', [
+    'model_id',
+  ]),
+  workerCrashes: counter('inference_model_worker_crashes_total', 'Worker threads of models that crashed.', [
+    'model_id',
+  ]),
   cacheReads: counter('inference_feature_cache_reads_total', 'Rows asked of the feature cache.', ['result']),
   cacheTrouble: counter('inference_feature_cache_trouble_total', 'Cache entries or calls that were no use.', [
     'reason',

@@ -1,0 +1,53 @@
+import path from 'node:path';
+import { existsSync } from 'node:fs';
+import type { Config } from '../config/schema.js';
+import { MemoryCache } from '../features/caches/memory-cache.js';
+import {
+  createFeatureService,
+  loadFeatureViews,
+  systemRepeatTimer,
+  type FeaturesObserver,
+  type FeatureService,
+  type FeatureView,
+} from '../features/index.js';
+import { SqliteFeatureStore } from '../features/stores/sqlite-store.js';
+import { systemClock } from '../shared/clock.js';
+import { dataPaths } from './data-paths.js';
+
+type Views = ReadonlyMap<string, FeatureView>;
+
+/** The views of the configured file; none where there is no file. @throws FeatureDefinitionsError */
+export function openViews(config: Config): Promise<Views> {
+  return loadFeatureViews(path.resolve(config.inference_service.features.file));
+}
+
+export function openFeatureStore(config: Config): SqliteFeatureStore {
+  return new SqliteFeatureStore({ file: dataPaths(config.inference_service.data).features });
+}
+
+export function openFeatures(config: Config, views: Views, observer: FeaturesObserver): FeatureService {
+  const { cache, features } = config.inference_service;
+  const clock = systemClock;
+  return createFeatureService({
+    views,
+    store: openFeatureStore(config),
+    ...(cache.enabled && { cache: new MemoryCache({ maxBytes: cache.max_bytes, clock, observer }) }),
+    options: {
+      ttlSeconds: cache.ttl_seconds,
+      negativeTtlSeconds: features.negative_ttl_seconds,
+      storeMaxConcurrency: features.store_max_concurrency,
+    },
+    clock,
+    timers: systemRepeatTimer,
+    observer,
+  });
+}
+
+/** `<view>.csv` of the seed folder, for each view whose table is not there yet. */
+export function seedFiles(config: Config, views: Views): { view: FeatureView; file: string }[] {
+  const { seed_directory } = config.inference_service.features;
+  if (seed_directory === undefined) return [];
+  return [...views.values()]
+    .map((view) => ({ view, file: path.resolve(seed_directory, `${view.name}.csv`) }))
+    .filter(({ file }) => existsSync(file));
+}

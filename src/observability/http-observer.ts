@@ -1,0 +1,45 @@
+import type { FinishedHttpRequest, HttpObserver } from '../http/index.js';
+import type { Logger } from './logger.js';
+import type { Instruments } from './metrics.js';
+import { traceIdOf } from './trace-id.js';
+
+/** Counts every HTTP request, and logs those that no other observer tells of. */
+export function httpObserver(instruments: Instruments, logger: Logger): HttpObserver {
+  const { httpProtocolErrors, connectionsRefused } = instruments;
+  return {
+    requestFinished: (request) => requestFinished(instruments, logger, request),
+    protocolError: (reason) => {
+      httpProtocolErrors.inc({ reason });
+      logger.debug({ reason }, 'What came was no HTTP request');
+    },
+    connectionRefused: () => connectionsRefused.inc(),
+    certificateReloaded: () => logger.info('The TLS certificate was read again'),
+    certificateRefused: (reason) =>
+      logger.error({ reason }, 'The new TLS certificate is not usable; the old one stays'),
+  };
+}
+
+function requestFinished(instruments: Instruments, logger: Logger, request: FinishedHttpRequest): void {
+  const { route, method, status, error, reachedPrediction } = request;
+  instruments.httpRequests.inc({ route, method, status: String(status) });
+  // The pipeline has counted and logged what reached it.
+  if (reachedPrediction) return;
+  if (error !== undefined) instruments.errors.inc({ error_code: error.code });
+  if (route.startsWith('/v1/predict')) {
+    instruments.requests.inc({ model_id: '_unresolved', status: 'error', cache_hit: 'false' });
+  }
+  const facts = {
+    request_id: request.requestId,
+    method,
+    route,
+    status,
+    error_code: error?.code,
+    latency_ms: Math.round(request.durationMs * 1000) / 1000,
+    client_id: request.clientId,
+    trace_id: traceIdOf(request.traceparent),
+    client_gone: request.clientGone || undefined,
+  };
+  if (error?.code === 'INTERNAL_ERROR') logger.error({ ...facts, err: error.cause ?? error }, 'Request failed');
+  else if (error !== undefined) logger.info(facts, `Request refused: ${error.message}`);
+  else logger.debug(facts, 'Request completed');
+}
