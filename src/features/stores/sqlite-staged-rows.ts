@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { EntityKeyError, type NumberedRow, type Refusal, type StagedRows } from '../feature-store.js';
 import type { FeatureView } from '../view.js';
-import { SqliteDatabase, type SqliteStatement } from './sqlite-database.js';
+import { SqliteDatabase, type SqliteStatement } from '../../shared/sqlite-database.js';
 import type { TableFacts } from './sqlite-table.js';
 import { columnNames } from './sqlite-values.js';
 import { ensureTable, toSqlRow, upsertSql } from './sqlite-writes.js';

@@ -4,7 +4,7 @@ import type { EntityKey } from '../../shared/feature-value.js';
 import type { Deadline } from '../../shared/deadline.js';
 import type { FeatureStore, StagedRows } from '../feature-store.js';
 import type { FeatureView, Lookup, StoredRow } from '../view.js';
-import { quoteIdentifier, SqliteDatabase, type SqliteStatement, type SqlValue } from './sqlite-database.js';
+import { quoteIdentifier, SqliteDatabase, type SqliteStatement, type SqlValue } from '../../shared/sqlite-database.js';
 import { SqliteStagedRows } from './sqlite-staged-rows.js';
 import { readTableFacts, tableAbsent, verifyTable, type TableFacts } from './sqlite-table.js';
 import { fromSqlRow, quotedTable, toKeyValue } from './sqlite-values.js';

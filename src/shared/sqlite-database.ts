@@ -26,7 +26,7 @@ export class SqliteDatabase {
   /** @throws Error when the file is absent and not to be made, or is not a database. */
   constructor({ file, create, busyTimeoutMs }: SqliteDatabaseOptions) {
     if (create) createPrivately(file);
-    else if (!existsSync(file)) throw new Error(`The feature database ${file} does not exist`);
+    else if (!existsSync(file)) throw new Error(`The database ${file} does not exist`);
     this.inode = statSync(file).ino;
     this.#database = new Database(file);
     try {
