@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify';
+import type { Authenticator } from '../../access/index.js';
+import { authenticateHook, scopeHook } from '../access-hooks.js';
+import type { MetricsText } from '../reports.js';
+import type { Responder } from '../responder.js';
+
+export interface MetricsRouteParts {
+  readonly responder: Responder;
+  /** The text of a scrape in the form that the Accept header asks for. */
+  readonly metrics: (accept: string | undefined) => Promise<MetricsText>;
+  /** Who may read them; null: everybody. */
+  readonly authenticator: Authenticator | null;
+}
+
+export function metricsRoute(app: FastifyInstance, { responder, metrics, authenticator }: MetricsRouteParts): void {
+  const onRequest = authenticator === null ? [] : [authenticateHook(authenticator), scopeHook('metrics:read')];
+  app.get('/metrics', { onRequest }, (request, reply) => {
+    metrics(request.headers.accept)
+      .then((text) => responder.send(request, reply, { status: 200, ...text }))
+      .catch((thrown: unknown) => responder.error(request, reply, thrown));
+  });
+}

@@ -1,0 +1,200 @@
+import type { Server } from 'node:http';
+import { Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Authenticator, RateLimiter } from '../access/index.js';
+import type { ModelCatalogue } from '../models/index.js';
+import type { PredictionService } from '../prediction/index.js';
+import type { Clock } from '../shared/clock.js';
+import type { Admission } from './admission.js';
+import { Cors } from './cors.js';
+import { Exchange } from './exchange.js';
+import { closeServer } from './close-server.js';
+import { createNodeServer } from './node-server.js';
+import type { HttpObserver } from './observer.js';
+import { openApiDocument } from './openapi/document.js';
+import type { HttpOptions, TlsOptions } from './options.js';
+import { ProtocolErrors } from './protocol-errors.js';
+import type { HeaderPolicy } from './reply-headers.js';
+import type { MetricsText, Readiness } from './reports.js';
+import { checkRequest } from './request-rules.js';
+import { Responder } from './responder.js';
+import { docsRoutes } from './routes/docs.js';
+import { healthRoutes } from './routes/health.js';
+import { metricsRoute } from './routes/metrics.js';
+import { modelRoutes } from './routes/models.js';
+import { predictRoutes } from './routes/predict.js';
+import { minVersion, TlsCertificates } from './tls-certificates.js';
+import { unmatched } from './unmatched.js';
+
+export interface HttpServerParts {
+  readonly options: HttpOptions;
+  readonly tls: TlsOptions;
+  readonly prediction: PredictionService;
+  readonly catalogue: ModelCatalogue;
+  readonly authenticator: Authenticator;
+  /** null: no limit. */
+  readonly limiter: RateLimiter | null;
+  /** null: everything is admitted. */
+  readonly admission: Admission | null;
+  readonly readiness: () => Readiness;
+  /** The text of a scrape in the form that the Accept header asks for. */
+  readonly metrics: (accept: string | undefined) => Promise<MetricsText>;
+  /** `auth.metrics`: /metrics needs the scope metrics:read. */
+  readonly metricsProtected: boolean;
+  /** `rate_limit.count_batch_instances`. */
+  readonly countBatchInstances: boolean;
+  readonly observer: HttpObserver;
+  readonly clock: Clock;
+  /** The program's version, for the OpenAPI document. */
+  readonly version: string;
+}
+
+export interface HttpServer {
+  /** For tests: requests without a socket. */
+  readonly app: FastifyInstance;
+  /** Resolves with the URL it can be reached by. Port 0 is any free one. */
+  listen(at: { readonly host: string; readonly port: number }): Promise<string>;
+  /** /ready answers 503 from now on and replies close their connections; everything is still served. */
+  beginDrain(): void;
+  /** Takes no new connection, lets requests in flight end, and cuts what is left after `graceMs`. Begins the drain if that was not done. */
+  close(graceMs: number): Promise<void>;
+}
+
+const certificateCheckMs = 1000;
+/** Beyond any path that fits in a request's headers: an overlong id is an unknown model, not a broken request. */
+const maxParamLength = 16_384;
+
+/** @throws Error that names the files when TLS is required and its key pair cannot be used. */
+export async function createHttpServer(parts: HttpServerParts): Promise<HttpServer> {
+  const certificates = await openCertificates(parts);
+  const policy: HeaderPolicy = {
+    strictTransport: parts.tls.mode !== 'off',
+    serverTiming: parts.options.server_timing,
+  };
+  const responder = new Responder({ clock: parts.clock, observer: parts.observer, policy });
+  const protocolErrors = new ProtocolErrors({ clock: parts.clock, observer: parts.observer, policy });
+  const app = createApp(parts, { responder, protocolErrors, certificates });
+  addHooks(app, parts, responder);
+  addRoutes(app, parts, responder);
+  await app.ready();
+  return new FastifyHttpServer(app, responder, certificates);
+}
+
+async function openCertificates({ tls, observer }: HttpServerParts): Promise<TlsCertificates | undefined> {
+  if (tls.mode !== 'required') return undefined;
+  if (tls.cert_file === undefined || tls.key_file === undefined) {
+    throw new Error('tls.mode is required: tls.cert_file and tls.key_file must be set');
+  }
+  return TlsCertificates.open({ certFile: tls.cert_file, keyFile: tls.key_file }, observer);
+}
+
+interface Edge {
+  readonly responder: Responder;
+  readonly protocolErrors: ProtocolErrors;
+  readonly certificates: TlsCertificates | undefined;
+}
+
+function createApp(
+  { options, clock }: HttpServerParts,
+  { responder, protocolErrors, certificates }: Edge,
+): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.max_body_bytes,
+    trustProxy: options.trust_proxy.length > 0 ? options.trust_proxy : false,
+    routerOptions: { maxParamLength },
+    // Exchange has the request's id.
+    genReqId: () => '',
+    return503OnClosing: false,
+    forceCloseConnections: false,
+    clientErrorHandler: protocolErrors.answerClientError,
+    frameworkErrors: (error, request, reply) => {
+      request.exchange = new Exchange(request.raw, reply.raw, clock.monotonic());
+      responder.error(request, reply, error);
+    },
+    serverFactory: (listener) => createNodeServer(options, certificates?.current, listener),
+  });
+  protocolErrors.attach(app.server);
+  app.removeAllContentTypeParsers();
+  // The pipeline parses: bodies that authentication, rate limit or admission refuse never are.
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  return app;
+}
+
+/** What comes before the hooks of the routes, in one hook: each costs something on the hot path. */
+function addHooks(app: FastifyInstance, { options, clock }: HttpServerParts, responder: Responder): void {
+  const cors = options.cors_origins.length > 0 ? new Cors(options.cors_origins) : undefined;
+  app.decorateRequest('exchange');
+  app.addHook('onRequest', (request, reply, done) => {
+    request.exchange = new Exchange(request.raw, reply.raw, clock.monotonic());
+    const refusal = checkRequest(request.raw);
+    if (refusal !== undefined) return done(refusal);
+    if (cors?.admit(request, reply) === true) {
+      responder.send(request, reply, { status: 204, contentType: 'text/plain', body: '' });
+      return;
+    }
+    // Before the body is read, of which no type is right where there is no route.
+    done(request.is404 ? unmatched(app, request) : undefined);
+  });
+  app.setErrorHandler((thrown, request, reply) => responder.error(request, reply, thrown));
+}
+
+function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
+  const { options, authenticator } = parts;
+  predictRoutes(app, {
+    ...parts,
+    responder,
+    maxTimeoutMs: options.max_timeout_ms,
+    maxBatchInstances: options.max_batch_instances,
+  });
+  modelRoutes(app, { ...parts, responder });
+  healthRoutes(app, responder, parts.readiness);
+  metricsRoute(app, {
+    responder,
+    metrics: parts.metrics,
+    authenticator: parts.metricsProtected ? authenticator : null,
+  });
+  if (options.docs) docsRoutes(app, responder, openApiDocument({ version: parts.version, options }));
+}
+
+class FastifyHttpServer implements HttpServer {
+  readonly app: FastifyInstance;
+  readonly #responder: Responder;
+  readonly #certificates: TlsCertificates | undefined;
+  #certificateTimer: NodeJS.Timeout | undefined;
+
+  constructor(app: FastifyInstance, responder: Responder, certificates: TlsCertificates | undefined) {
+    this.app = app;
+    this.#responder = responder;
+    this.#certificates = certificates;
+  }
+
+  async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
+    await this.app.listen({ host, port });
+    this.#watchCertificates();
+    const address = this.app.server.address() as AddressInfo;
+    const scheme = this.#certificates === undefined ? 'http' : 'https';
+    const name = host.includes(':') ? `[${host}]` : host;
+    return `${scheme}://${name}:${address.port}`;
+  }
+
+  beginDrain(): void {
+    this.#responder.draining = true;
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.beginDrain();
+    clearInterval(this.#certificateTimer);
+    await closeServer(this.app, graceMs);
+  }
+
+  #watchCertificates(): void {
+    const certificates = this.#certificates;
+    const server: Server = this.app.server;
+    if (certificates === undefined || !(server instanceof TlsServer)) return;
+    const use = (pair: { cert: Buffer; key: Buffer }): void => server.setSecureContext({ ...pair, minVersion });
+    this.#certificateTimer = setInterval(() => void certificates.refresh(use), certificateCheckMs);
+    this.#certificateTimer.unref();
+  }
+}
