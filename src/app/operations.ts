@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema.js';
+import type { EventStats } from '../events/index.js';
 import type { ModelDescription } from '../models/index.js';
 import type { BatchReply } from '../prediction/index.js';
+import type { FeatureScalar } from '../shared/feature-value.js';
 import type { JsonObject } from '../shared/json.js';
 
 /**
@@ -46,6 +48,8 @@ export interface ModelImport {
   readonly file: string;
   readonly modelId: string;
   readonly version: string;
+  /** Names of the columns of a single tensor, in order; f0, f1, … without them. */
+  readonly columns?: readonly string[];
 }
 
 export interface ModelOperations {
@@ -82,24 +86,46 @@ export interface FeatureImport {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** `problems` is empty when all rows were written; else none was. */
+/** `problems` is empty when all rows were written; else none was, and it holds the first of `problemCount`. */
 export interface FeatureImportResult {
   readonly rows: number;
+  /** Columns of the file that the view does not name. */
+  readonly ignoredColumns: readonly string[];
   readonly problems: readonly { readonly line: number; readonly message: string }[];
+  readonly problemCount: number;
+}
+
+/** What the store holds for one entity. A value that the store holds and cannot be read is NaN. */
+export interface StoredEntity {
+  readonly features: Readonly<Record<string, FeatureScalar>>;
+  /** RFC 3339; null where the view has no timestamp. */
+  readonly updated_at: string | null;
+  readonly age_seconds: number | null;
+  /** Older than the view allows. */
+  readonly stale: boolean;
 }
 
 export interface FeatureOperations {
   import(config: Config, request: FeatureImport): Promise<FeatureImportResult>;
-  /** The stored values of one entity; undefined when there is no row. */
-  get(config: Config, view: string, key: string): Promise<JsonObject | undefined>;
+  /** undefined when there is no row. */
+  get(config: Config, view: string, key: string): Promise<StoredEntity | undefined>;
   /** View → what is wrong with its table. */
   verify(config: Config): Promise<readonly { readonly view: string; readonly problems: readonly string[] }[]>;
 }
 
+export interface TailRequest {
+  /** How many of the events that there are. */
+  readonly count: number;
+  /** Go on with new ones until `signal` aborts. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  /** The JSON text of one event. */
+  readonly onEvent: (json: string) => Promise<void>;
+}
+
 export interface EventOperations {
-  /** The last `count` events as JSON text, oldest first; then new ones as they come, if followed. */
-  tail(config: Config, options: { count: number; follow: boolean; signal: AbortSignal }): AsyncIterable<string>;
-  stats(config: Config): Promise<JsonObject>;
+  tail(config: Config, request: TailRequest): Promise<void>;
+  stats(config: Config): Promise<EventStats>;
 }
 
 export interface KeyRequest {

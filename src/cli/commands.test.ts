@@ -22,12 +22,13 @@ describe('models', () => {
   });
 
   it('imports, promotes, retires', async () => {
-    const imported = await call('models import m.onnx --id iris --version 1');
+    const imported = await call('models import m.onnx --id iris --version 1 --columns a,b');
     expect(imported.out).toContain('Wrote models/iris/1/model.yaml\niris 1: good');
     expect(imported.operations.models.import.mock.calls[0]?.at(1)).toEqual({
       file: 'm.onnx',
       modelId: 'iris',
       version: '1',
+      columns: ['a', 'b'],
     });
     expect(json((await call('models import m.onnx --id iris --version 1 --json')).out)).toMatchObject({ ok: true });
     expect((await call('models promote iris 2')).out).toBe('iris@production is 2, was 1\n');
@@ -42,16 +43,24 @@ describe('models', () => {
 
 describe('features', () => {
   it('imports all rows or none', async () => {
-    expect((await call('features import a.csv --view person')).out).toBe('2 rows imported into person\n');
+    const imported = await call('features import a.csv --view person');
+    expect(imported.out).toBe('2 rows imported into person\n');
+    expect(imported.err).toContain('left out: note');
     expect(json((await call('features import a.csv --view person --json')).out)).toMatchObject({ rows: 2 });
     const bad = await call('features import bad.csv --view person');
     expect(bad).toMatchObject({ code: 1, out: '' });
-    expect(bad.err).toContain('line 3: age is not an integer');
+    expect(bad.err).toContain('line 3: age is not an integer\n  and 3 more');
   });
 
   it('gets and verifies', async () => {
     expect((await call('features get person A-1')).out).toMatch(/age +3/);
-    expect(json((await call('features get person A-1 --json')).out)).toEqual({ age: 3 });
+    expect((await call('features get person A-1')).out).toContain(
+      'updated at 2026-01-01T00:00:00.000Z, older than its view allows',
+    );
+    expect(json((await call('features get person A-1 --json')).out)).toMatchObject({
+      features: { age: 3 },
+      stale: true,
+    });
     expect((await call('features get person B-2')).err).toBe('inference: person has no row for B-2\n');
     expect(await call('features verify')).toMatchObject({ code: 1, out: 'person: column age is missing\n' });
     expect(json((await call('features verify --json')).out)).toEqual([
@@ -66,8 +75,15 @@ describe('events', () => {
     expect(tail.out).toBe('{"id":"1"}\n{"id":"2"}\n');
     expect((tail.operations.events.tail.mock.calls as unknown[][])[0]?.[1]).toMatchObject({ count: 2, follow: false });
     expect((await call('events tail -n x')).code).toBe(2);
-    expect((await call('events stats')).out).toBe('total                    2\nmodels\n  iris                   2\n');
-    expect(json((await call('events stats --json')).out)).toEqual({ total: 2, models: { iris: 2 } });
+    const { out } = await call('events stats');
+    expect(out).toMatch(/iris +success +2/);
+    expect(out).toContain('2 events in the files that are kept\n3 wait in the journal (900 bytes), the oldest of 2026');
+    expect(out).toContain('1 lines are no events');
+    expect(json((await call('events stats --json')).out)).toMatchObject({
+      events: 2,
+      counts: [{ model_id: 'iris', status: 'success', error_code: null, events: 2 }],
+      unreadable_lines: 1,
+    });
   });
 });
 

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
-import type { JsonValue } from '../shared/json.js';
+import type { EventStats } from '../events/index.js';
 import { configOf, withConfig, type Context } from './context.js';
 import { UsageError, writeJson, writeText } from './io.js';
+import { table } from './table.js';
 
 export function eventsCommand(context: Context): Command {
   const command = new Command('events').description('look at prediction events');
@@ -20,8 +21,12 @@ function tailCommand(context: Context): Command {
     if (!/^\d{1,7}$/.test(options.lines)) throw new UsageError('--lines takes a whole number');
     const { config } = await configOf(command, context);
     const operations = await context.operations();
-    const request = { count: Number(options.lines), follow: options.follow === true, signal: context.stop };
-    for await (const line of operations.events.tail(config, request)) await writeText(context.io.stdout, `${line}\n`);
+    await operations.events.tail(config, {
+      count: Number(options.lines),
+      follow: options.follow === true,
+      signal: context.stop,
+      onEvent: (json) => writeText(context.io.stdout, `${json}\n`),
+    });
   });
 }
 
@@ -33,18 +38,32 @@ function statsCommand(context: Context): Command {
   return command.action(async () => {
     const { config } = await configOf(command, context);
     const stats = await (await context.operations()).events.stats(config);
-    if (command.opts<{ json?: boolean }>().json) return writeJson(context.io.stdout, stats);
-    await writeText(context.io.stdout, outline(stats, ''));
+    if (command.opts<{ json?: boolean }>().json) return writeJson(context.io.stdout, wireForm(stats));
+    const rows = stats.counts.map(({ modelId, status, errorCode, events }) => {
+      return [modelId ?? '(none)', status, errorCode ?? '', String(events)];
+    });
+    await writeText(context.io.stdout, table(['MODEL', 'STATUS', 'ERROR', 'EVENTS'], rows) + summary(stats));
   });
 }
 
-/** Nested counts as indented lines. */
-function outline(value: JsonValue, indent: string): string {
-  return Object.entries(value as Record<string, JsonValue>)
-    .map(([name, child]) =>
-      typeof child === 'object' && child !== null
-        ? `${indent}${name}\n${outline(child, `${indent}  `)}`
-        : `${indent}${name.padEnd(24 - Math.min(indent.length, 20))} ${String(child)}\n`,
-    )
-    .join('');
+function summary({ events, unreadableLines, journal }: EventStats): string {
+  const lines = [`${events} events in the files that are kept`];
+  if (journal.events > 0)
+    lines.push(`${journal.events} wait in the journal (${journal.bytes} bytes), the oldest of ${journal.oldest}`);
+  if (unreadableLines > 0) lines.push(`${unreadableLines} lines are no events`);
+  return lines.join('\n') + '\n';
+}
+
+function wireForm({ events, counts, unreadableLines, journal }: EventStats): object {
+  return {
+    events,
+    counts: counts.map((one) => ({
+      model_id: one.modelId,
+      status: one.status,
+      error_code: one.errorCode,
+      events: one.events,
+    })),
+    unreadable_lines: unreadableLines,
+    journal,
+  };
 }

@@ -41,11 +41,19 @@ function importCommand(context: Context): Command {
 
 async function reportImport(view: string, result: FeatureImportResult, json: boolean, { io }: Context): Promise<void> {
   if (json) await writeJson(io.stdout, { view, ...result });
-  if (result.problems.length > 0) {
-    const lines = result.problems.map(({ line, message }) => `  line ${line}: ${message}`);
+  const { rows, problems, problemCount, ignoredColumns } = result;
+  if (problemCount > 0) {
+    const lines = problems.map(({ line, message }) => `  line ${line}: ${message}`);
+    if (problemCount > problems.length) lines.push(`  and ${problemCount - problems.length} more`);
     throw new CommandFailure([`nothing was imported into ${view}; bad rows:`, ...lines].join('\n'));
   }
-  if (!json) await writeText(io.stdout, `${result.rows} rows imported into ${view}\n`);
+  if (ignoredColumns.length > 0) {
+    await writeText(
+      io.stderr,
+      `warning: ${view} does not name these columns, which were left out: ${ignoredColumns.join(', ')}\n`,
+    );
+  }
+  if (!json) await writeText(io.stdout, `${rows} rows imported into ${view}\n`);
 }
 
 function getCommand(context: Context): Command {
@@ -57,11 +65,14 @@ function getCommand(context: Context): Command {
     .addHelpText('after', '\nExample: bin/inference features get applicant_profile A-17');
   return command.action(async (view: string, key: string) => {
     const { config } = await configOf(command, context);
-    const row = await (await context.operations()).features.get(config, view, key);
-    if (row === undefined) throw new CommandFailure(`${view} has no row for ${key}`);
-    if (wantsJson(command)) return writeJson(context.io.stdout, row);
-    const rows = Object.entries(row).map(([name, value]) => [name, JSON.stringify(value)]);
+    const entity = await (await context.operations()).features.get(config, view, key);
+    if (entity === undefined) throw new CommandFailure(`${view} has no row for ${key}`);
+    if (wantsJson(command)) return writeJson(context.io.stdout, entity);
+    const rows = Object.entries(entity.features).map(([name, value]) => [name, JSON.stringify(value)]);
     await writeText(context.io.stdout, table(['FEATURE', 'VALUE'], rows));
+    if (entity.updated_at === null) return;
+    const stale = entity.stale ? ', older than its view allows' : '';
+    await writeText(context.io.stdout, `updated at ${entity.updated_at}${stale}\n`);
   });
 }
 

@@ -104,11 +104,18 @@ function importCommand(context: Context): Command {
     .argument('<file>', 'ONNX file')
     .requiredOption('--id <model_id>', 'model to add the version to; new or not')
     .requiredOption('--version <version>', 'semantic version or positive integer')
+    .option('--columns <names>', 'names of the columns of a single input tensor, in order: a,b,c (else f0,f1,…)')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExample: bin/inference models import model.onnx --id iris --version 1');
-  return command.action(async (file: string, options: { id: string; version: string }) => {
+    .addHelpText('after', '\nExample: bin/inference models import model.onnx --id iris --version 1 --columns a,b,c,d');
+  return command.action(async (file: string, options: { id: string; version: string; columns?: string }) => {
     const { config } = await configOf(command, context);
-    const request = { file, modelId: options.id, version: options.version };
+    const columns = options.columns?.split(',').map((name) => name.trim());
+    const request = {
+      file,
+      modelId: options.id,
+      version: options.version,
+      ...(columns === undefined ? {} : { columns }),
+    };
     const { manifest, report } = await (await context.operations()).models.import(config, request);
     if (wantsJson(command)) return writeJson(context.io.stdout, { manifest, ...report });
     await writeText(context.io.stdout, `Wrote ${manifest}\n${reportText(report)}`);

@@ -44,7 +44,8 @@ export const processOptions = {
 export const initialRowsOption = Type.Optional(
   Type.String({
     minLength: 1,
-    description: 'Folder of <view>.csv files: at the start, a view whose table is absent is filled from its file.',
+    description:
+      'Folder of <view>.csv files that fill their views at the first start, when the data folder has no feature store yet.',
   }),
 );
 

@@ -92,20 +92,35 @@ function fakeOperations(onStart: () => void) {
       import: vi.fn((_config: unknown, { file }: { file: string }) =>
         Promise.resolve(
           file === 'bad.csv'
-            ? { rows: 0, problems: [{ line: 3, message: 'age is not an integer' }] }
-            : { rows: 2, problems: [] },
+            ? {
+                rows: 0,
+                ignoredColumns: [],
+                problems: [{ line: 3, message: 'age is not an integer' }],
+                problemCount: 4,
+              }
+            : { rows: 2, ignoredColumns: ['note'], problems: [], problemCount: 0 },
         ),
       ),
-      get: (_config: unknown, _view: string, key: string) => Promise.resolve(key === 'A-1' ? { age: 3 } : undefined),
+      get: (_config: unknown, _view: string, key: string) =>
+        Promise.resolve(
+          key === 'A-1'
+            ? { features: { age: 3 }, updated_at: '2026-01-01T00:00:00.000Z', age_seconds: 5, stale: true }
+            : undefined,
+        ),
       verify: vi.fn(() => Promise.resolve([{ view: 'person', problems: ['column age is missing'] }])),
     },
     events: {
-      tail: vi.fn(async function* () {
-        await Promise.resolve();
-        yield '{"id":"1"}';
-        yield '{"id":"2"}';
+      tail: vi.fn(async (_config: unknown, { onEvent }: { onEvent: (json: string) => Promise<void> }) => {
+        await onEvent('{"id":"1"}');
+        await onEvent('{"id":"2"}');
       }),
-      stats: () => Promise.resolve({ total: 2, models: { iris: 2 } }),
+      stats: () =>
+        Promise.resolve({
+          events: 2,
+          counts: [{ modelId: 'iris', status: 'success', errorCode: null, events: 2 }],
+          unreadableLines: 1,
+          journal: { events: 3, bytes: 900, oldest: '2026-01-01T00:00:00Z' },
+        }),
     },
     openKeys: () => Promise.resolve(keys),
   };

@@ -1,0 +1,104 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { Config } from '../../config/schema.js';
+import {
+  describeEntity,
+  FeatureImportError,
+  importFeatures,
+  loadFeatureViews,
+  type FeatureView,
+} from '../../features/index.js';
+import { SqliteFeatureStore } from '../../features/stores/sqlite-store.js';
+import { systemClock } from '../../shared/clock.js';
+import { nearestName } from '../../shared/names.js';
+import { dataPaths } from '../data-paths.js';
+import type { FeatureImport, FeatureImportResult, FeatureOperations } from '../operations.js';
+
+export const featureOperations: FeatureOperations = {
+  async import(config, request) {
+    const view = await viewOf(config, request.view);
+    return withStore(config, (store) => importFile(store, view, request));
+  },
+
+  async get(config, name, key) {
+    const view = await viewOf(config, name);
+    const clock = systemClock;
+    const entity = await withStore(config, (store) => describeEntity({ view, key, store, clock }));
+    if (entity === null) return undefined;
+    return {
+      features: Object.fromEntries(entity.features.map(({ name: feature, value }) => [feature, value])),
+      updated_at: entity.updatedAt === null ? null : new Date(entity.updatedAt).toISOString(),
+      age_seconds: entity.ageSeconds,
+      stale: entity.stale,
+    };
+  },
+
+  async verify(config) {
+    const views = await viewsOf(config);
+    return withStore(config, (store) =>
+      Promise.all([...views].map(async ([view, it]) => ({ view, problems: await store.verify(it) }))),
+    );
+  },
+};
+
+/**
+ * Fills the feature store at the first start: where the data folder holds none yet, each view whose file is in
+ * `features.initial_rows`. @returns the rows imported by view. @throws Error naming the file and its first bad row.
+ */
+export async function importInitialRows(config: Config): Promise<ReadonlyMap<string, number>> {
+  const imported = new Map<string, number>();
+  const folder = config.inference_service.features.initial_rows;
+  if (folder === undefined || existsSync(dataPaths(config.inference_service.data).features)) return imported;
+  for (const [name, view] of await viewsOf(config)) {
+    const file = path.resolve(folder, `${name}.csv`);
+    if (!existsSync(file)) continue;
+    const { rows, problems } = await withStore(config, (store) => importFile(store, view, { file, view: name }));
+    const bad = problems[0];
+    if (bad !== undefined) throw new Error(`${file}:${bad.line}: ${bad.message}`);
+    imported.set(name, rows);
+  }
+  return imported;
+}
+
+async function importFile(
+  store: SqliteFeatureStore,
+  view: FeatureView,
+  { file, onProgress }: FeatureImport,
+): Promise<FeatureImportResult> {
+  const total = statSync(file).size;
+  try {
+    const progress = onProgress === undefined ? {} : { onProgress: (bytes: number) => onProgress(bytes, total) };
+    const { rows, ignoredColumns } = await importFeatures({ csv: file, view, store, ...progress });
+    return { rows, ignoredColumns, problems: [], problemCount: 0 };
+  } catch (error) {
+    if (!(error instanceof FeatureImportError)) throw error;
+    const problems = error.problems.map(({ line, column, message }) => {
+      return { line, message: column === undefined ? message : `${column}: ${message}` };
+    });
+    return { rows: 0, ignoredColumns: [], problems, problemCount: error.total };
+  }
+}
+
+async function withStore<T>(config: Config, use: (store: SqliteFeatureStore) => Promise<T>): Promise<T> {
+  const { root, features } = dataPaths(config.inference_service.data);
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const store = new SqliteFeatureStore({ file: features });
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function viewsOf(config: Config): Promise<ReadonlyMap<string, FeatureView>> {
+  return loadFeatureViews(path.resolve(config.inference_service.features.file));
+}
+
+async function viewOf(config: Config, name: string): Promise<FeatureView> {
+  const views = await viewsOf(config);
+  const view = views.get(name);
+  if (view !== undefined) return view;
+  const meant = nearestName(name, views.keys());
+  const hint = meant === undefined ? `it has: ${[...views.keys()].join(', ') || 'no view'}` : `did you mean ${meant}?`;
+  throw new Error(`${config.inference_service.features.file} has no view ${name}; ${hint}`);
+}
