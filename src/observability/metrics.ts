@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type OpenMetricsContentType } from 'prom-client';
 import { metricDefinitions, type MetricDefinition, type MetricKey } from './metric-definitions.js';
 
 type Definitions = typeof metricDefinitions;
@@ -11,7 +11,8 @@ export type Instruments = { readonly [K in MetricKey]: InstrumentOf<Definitions[
 
 /** The metrics of one process. */
 export class Metrics {
-  readonly registry = new Registry();
+  // Exemplars need a registry of this kind; the text of a scrape is made by exposition.ts in either form.
+  readonly registry = openMetricsRegistry();
   readonly instruments: Instruments;
 
   constructor() {
@@ -35,6 +36,19 @@ export class Metrics {
     if (type === 'counter') return new Counter({ name, help, labelNames, registers });
     if (type === 'gauge') return new Gauge({ name, help, labelNames, registers, aggregator: aggregator ?? 'sum' });
     const buckets = [...(definition.buckets ?? [])];
-    return new Histogram({ name, help, labelNames, registers, buckets, enableExemplars: true });
+    return new Histogram({
+      name,
+      help,
+      labelNames,
+      registers,
+      buckets,
+      enableExemplars: definition.exemplars === true,
+    });
   }
+}
+
+function openMetricsRegistry(): Registry<OpenMetricsContentType> {
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
 }

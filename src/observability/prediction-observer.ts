@@ -4,6 +4,8 @@ import type { Instruments } from './metrics.js';
 import { predictionLine } from './prediction-line.js';
 import { traceIdOf } from './trace-id.js';
 
+const noExemplar = {};
+
 /** Counts every request for predictions and writes its log line. Label `model_id` holds resolved models only. */
 export class PredictionMetrics implements PredictionObserver {
   readonly #instruments: Instruments;
@@ -30,8 +32,8 @@ export class PredictionMetrics implements PredictionObserver {
     requests.inc({ model_id, status, cache_hit: String(request.cacheHit) });
     const seconds = request.latencyMs / 1000;
     const trace_id = traceIdOf(request.traceparent);
-    if (trace_id === undefined) latency.observe({ model_id }, seconds);
-    else latency.observe({ labels: { model_id }, value: seconds, exemplarLabels: { trace_id } });
+    const exemplarLabels = trace_id === undefined ? noExemplar : { trace_id };
+    latency.observe({ labels: { model_id }, value: seconds, exemplarLabels });
     if (request.error !== undefined) errors.inc({ error_code: request.error.code });
     for (const stage in request.stageMs) stages.observe({ stage }, (request.stageMs[stage] ?? 0) / 1000);
     this.#countRows(request, model_id);
