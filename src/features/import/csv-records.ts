@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { TextDecoder } from 'node:util';
 import { parse } from 'csv-parse';
 
 /** One record of a CSV file and the line on which it begins, the first being 1. */
@@ -40,7 +41,7 @@ export async function* readCsvRecords(
     }
     await feeding;
   } catch (error) {
-    throw isCsvError(error) ? new CsvFormatError(line, describe(error.code)) : error;
+    throw isCsvError(error) ? new CsvFormatError(error.lines ?? line, describe(error.code)) : error;
   } finally {
     parser.destroy();
     await feeding.catch(() => undefined);
@@ -106,7 +107,7 @@ function lineBreaksIn(fields: readonly string[]): number {
   return breaks;
 }
 
-function isCsvError(error: unknown): error is { code: string } {
+function isCsvError(error: unknown): error is { code: string; lines?: number } {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && code.startsWith('CSV_');
 }
