@@ -8,12 +8,27 @@ export interface WireEvent {
 }
 
 /**
- * Where events end. Implementations: `sinks/file-sink`, later Kafka.
+ * Where events end. Implementations: `sinks/file-sink`, later Kafka. All of them pass `event-sink.contract.ts`.
  *
  * `deliver` resolves when every event of the batch is as safe as the sink can make it, and rejects when any may not be: the
- * publisher then sends the same batch again (at least once). One call at a time. Order is kept.
+ * publisher then sends the same batch again (at least once). One call at a time. Order is kept. It settles within a time limit
+ * of the sink's own: nothing else is sent meanwhile. After `close` it rejects.
  */
 export interface EventSink {
   deliver(batch: readonly WireEvent[]): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * What `deliver` rejects with when the sink will never take some of the events, however often they are sent (one is larger than
+ * a message may be). They are dropped and counted; the others of the batch are sent again.
+ */
+export class EventsRefusedError extends Error {
+  override readonly name = 'EventsRefusedError';
+  readonly ids: ReadonlySet<string>;
+
+  constructor(ids: Iterable<string>, reason: string) {
+    super(reason);
+    this.ids = new Set(ids);
+  }
 }

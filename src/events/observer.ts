@@ -1,0 +1,30 @@
+/**
+ * Why an event was given up.
+ * `journal_full`: the journal has its largest size. `memory_full`: `buffer_size` wait in memory and the disk takes none.
+ * `journal_unreadable`: written, but could not be read back. `refused`: the sink will never take it. `not_encodable`: the
+ * record holds what JSON cannot. `closed`: offered after the end, or still in memory when the time to close was up.
+ */
+export type DropReason = 'journal_full' | 'memory_full' | 'journal_unreadable' | 'refused' | 'not_encodable' | 'closed';
+
+export type JournalOperation = 'open' | 'write' | 'sync' | 'read' | 'cursor' | 'remove' | 'adopt';
+
+/** What earlier processes left on disk. */
+export interface ReplayedJournal {
+  readonly events: number;
+  /** Records cut off by the death of their writer: skipped, they were never acknowledged. */
+  readonly tornTails: number;
+  /** Segments with a damaged record: what follows it in that segment is lost. */
+  readonly damagedSegments: number;
+}
+
+/** Facts about events, for metrics and the log. Reasons are the system's words: for operators, not for callers. */
+export interface EventsObserver {
+  delivered(events: number, milliseconds: number): void;
+  /** `attempt` counts from 1 in each batch. */
+  deliveryFailed(reason: string, attempt: number): void;
+  dropped(reason: DropReason, events: number): void;
+  /** The journal cannot be used as it should be: until `journalRecovered` new events are held in memory only (write, open). */
+  journalTrouble(operation: JournalOperation, reason: string): void;
+  journalRecovered(): void;
+  replayed(found: ReplayedJournal): void;
+}

@@ -1,0 +1,134 @@
+import { eventDataSchema, eventType } from './event-schema.js';
+import type { FeatureOrigin } from '../shared/feature-value.js';
+import { JsonNames, jsonFeatureValue, jsonNumber, jsonString, jsonThousandths } from './json-text.js';
+import { pseudonymUnder, type Pseudonym } from './pseudonym.js';
+import type { EventFeature, PredictionRecord } from './prediction-event.js';
+
+export interface EventEncoderOptions {
+  /** CloudEvents source (a URI reference). */
+  readonly source: string;
+  readonly environment: string;
+  /** Key of the pseudonyms; without it personal values are left out. */
+  readonly piiKey?: string | undefined;
+}
+
+/** The JSON text of an event and its partition key: the first entity that may be shown, else the request id. */
+export interface EncodedEvent {
+  readonly id: string;
+  readonly key: string;
+  readonly text: string;
+}
+
+/**
+ * PredictionRecord → CloudEvents 1.0 JSON, structured mode (docs/event.schema.json). Runs once in each prediction, so the text is
+ * put together by hand.
+ */
+export class EventEncoder {
+  readonly #head: string;
+  readonly #environment: string;
+  readonly #pseudonym: Pseudonym;
+  readonly #names = new JsonNames(':{"value":');
+  readonly #stageNames = new JsonNames(':');
+  #isoAt = Number.NaN;
+  #iso = '';
+
+  constructor({ source, environment, piiKey }: EventEncoderOptions) {
+    this.#pseudonym = pseudonymUnder(piiKey);
+    this.#head =
+      `","source":${jsonString(source)},"type":"${eventType}","datacontenttype":"application/json",` +
+      `"dataschema":"${eventDataSchema}","time":"`;
+    this.#environment = `,"environment":${jsonString(environment)}`;
+  }
+
+  /** @throws TypeError when the prediction holds what JSON cannot (a BigInt, a cycle); RangeError for an impossible timestamp. */
+  encode(record: PredictionRecord): EncodedEvent {
+    const time = this.#timeOf(record.timestamp);
+    const id = jsonString(record.eventId);
+    const { text: entities, key } = this.#entities(record);
+    const trace = record.traceparent === undefined ? '' : `,"traceparent":${jsonString(record.traceparent)}`;
+    const model = record.modelId === null ? 'null' : jsonString(record.modelId);
+    const text =
+      `{"specversion":"1.0","id":${id.slice(0, -1)}${this.#head}${time}"` +
+      (record.modelId === null ? '' : `,"subject":${model}`) +
+      `${trace},"data":{"event_id":${id},"request_id":${jsonString(record.requestId)}` +
+      (record.batchIndex === undefined ? '' : `,"batch_index":${record.batchIndex}`) +
+      `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(record.modelVersion)}` +
+      outcomeOf(record) +
+      `,"features":{${this.#features(record.features)}},"entities":{${entities}}` +
+      `,"latency_ms":${jsonThousandths(record.latencyMs)},"stages_ms":{${this.#stages(record.stageMs)}}` +
+      `,"cache_hit":${record.cacheHit},"client_id":${nullableString(record.clientId)}${this.#environment}${trace}}}`;
+    return { id: record.eventId, key: key ?? record.requestId, text };
+  }
+
+  /** Formatting a time costs more than a feature, and many events share a millisecond. */
+  #timeOf(timestamp: number): string {
+    if (timestamp !== this.#isoAt) {
+      this.#iso = new Date(timestamp).toISOString();
+      this.#isoAt = timestamp;
+    }
+    return this.#iso;
+  }
+
+  #features(features: readonly EventFeature[]): string {
+    let text = '';
+    for (const feature of features) {
+      const { name, pii, origin, ageSeconds } = feature;
+      if (text !== '') text += ',';
+      text += pii
+        ? this.#personalValue(feature) + originTexts[origin] + ',"pii":true'
+        : this.#names.text(name) + jsonFeatureValue(feature.value) + ',' + originTexts[origin];
+      text += ageSeconds === undefined ? '}' : ageText(ageSeconds);
+    }
+    return text;
+  }
+
+  #personalValue({ name, value }: EventFeature): string {
+    const pseudonym = this.#pseudonym(value);
+    return pseudonym === undefined ? `${jsonString(name)}:{` : `${this.#names.text(name)}"${pseudonym}",`;
+  }
+
+  #stages(stageMs: Readonly<Record<string, number>>): string {
+    let text = '';
+    for (const stage in stageMs) {
+      if (text !== '') text += ',';
+      text += this.#stageNames.text(stage) + jsonThousandths(stageMs[stage] ?? 0);
+    }
+    return text;
+  }
+
+  #entities(record: PredictionRecord): { text: string; key: string | undefined } {
+    let text = '';
+    let key: string | undefined;
+    for (const entity of record.entities) {
+      const shown = entity.pii ? this.#pseudonym(entity.key) : entity.key;
+      if (shown === undefined) continue;
+      key ??= String(shown);
+      text += `${text === '' ? '' : ','}${jsonString(entity.name)}:${typeof shown === 'number' ? jsonNumber(shown) : jsonString(shown)}`;
+    }
+    return { text, key };
+  }
+}
+
+const originTexts: Readonly<Record<FeatureOrigin, string>> = {
+  request: '"origin":"request"',
+  cache: '"origin":"cache"',
+  store: '"origin":"store"',
+  default: '"origin":"default"',
+};
+
+function ageText(seconds: number | null): string {
+  return seconds === null ? ',"age_seconds":null}' : ',"age_seconds":' + jsonThousandths(seconds) + '}';
+}
+
+function outcomeOf(record: PredictionRecord): string {
+  const { errorCode, prediction, confidence } = record;
+  return (
+    `,"status":"${record.status}","error_code":${errorCode === undefined ? 'null' : `"${errorCode}"`}` +
+    `,"prediction":${prediction === undefined ? 'null' : JSON.stringify(prediction)}` +
+    `,"confidence":${confidence === undefined || confidence === null ? 'null' : jsonNumber(confidence)}`
+  );
+}
+
+function nullableString(text: string | null): string {
+  return text === null ? 'null' : jsonString(text);
+}
