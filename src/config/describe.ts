@@ -10,19 +10,17 @@ export function configurationMarkdown(): string {
 
 /** .env.example, from the schema: every variable, commented out, with its default. */
 export function environmentExample(): string {
-  const head = [
-    '# Every setting as an environment variable. Generated from the schema: npm run docs.',
-    '# A variable may end in _FILE to name a file that holds the value (secrets).',
-    '',
-  ];
-  const named = Object.entries(namedVariables).map(([name, key]) => {
-    const setting = settingsByKey.get(key);
-    return [`# ${setting?.schema.description ?? key}`, `#${name}=${exampleOf(setting)}`].join('\n');
-  });
-  const all = groups().map(({ settings: group }) =>
-    group.map((one) => `# ${one.schema.description ?? ''}\n#${one.variable}=${exampleOf(one)}`).join('\n'),
-  );
-  return [...head, named.join('\n'), ...all].join('\n\n').replace('\n\n\n', '\n\n') + '\n';
+  const head = `# Every setting as an environment variable. Generated from the schema: npm run docs.
+# A variable may end in _FILE to name a file that holds the value (secrets).`;
+  const named = Object.entries(namedVariables).map(([name, key]) => example(name, settingsByKey.get(key)));
+  const all = groups()
+    .filter(({ settings: group }) => group.every(({ path }) => path.length > 1))
+    .map(({ settings: group }) => group.map((one) => example(one.variable, one)).join('\n'));
+  return [head, named.join('\n'), ...all].join('\n\n') + '\n';
+}
+
+function example(name: string, setting: Setting | undefined): string {
+  return `# ${setting?.schema.description ?? ''}\n#${name}=${exampleOf(setting)}`;
 }
 
 function introduction(): string {

@@ -41,7 +41,7 @@ export const processOptions = {
   }),
 };
 
-export const initialRowsOption = Type.Optional(
+export const seedDirectoryOption = Type.Optional(
   Type.String({
     minLength: 1,
     description:

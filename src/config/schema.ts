@@ -8,7 +8,7 @@ import { tracingOptions } from '../observability/options.js';
 import {
   databaseOptions,
   environmentOption,
-  initialRowsOption,
+  seedDirectoryOption,
   kafkaOptions,
   mlflowOptions,
   modelServerOptions,
@@ -23,7 +23,7 @@ export const configSchema = Type.Object({
     ...processOptions,
     models: modelsOptions,
     features: Type.Object(
-      { ...featuresOptions.properties, initial_rows: initialRowsOption },
+      { ...featuresOptions.properties, seed_directory: seedDirectoryOption },
       { description: featuresOptions.description ?? '' },
     ),
     cache: cacheOptions,
@@ -42,13 +42,9 @@ export const configSchema = Type.Object({
   }),
 });
 
-type Frozen<T> = T extends readonly (infer E)[]
-  ? readonly Frozen<E>[]
-  : T extends object
-    ? { readonly [K in keyof T]: Frozen<T[K]> }
-    : T;
+type Frozen<T> = T extends readonly unknown[] ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
 
-/** The configuration in force. Deeply frozen. */
+/** The configuration in force. Deeply frozen, lists too, though their types are those that the parts declare. */
 export type Config = Frozen<Static<typeof configSchema>>;
 
 /** Variables that the specification names, and the keys that they set. */

@@ -1,17 +1,16 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import path from 'node:path';
 import type { Config } from '../../config/schema.js';
 import {
   describeEntity,
   FeatureImportError,
   importFeatures,
-  loadFeatureViews,
+  type FeatureStore,
   type FeatureView,
 } from '../../features/index.js';
-import { SqliteFeatureStore } from '../../features/stores/sqlite-store.js';
 import { systemClock } from '../../shared/clock.js';
 import { nearestName } from '../../shared/names.js';
 import { dataPaths } from '../data-paths.js';
+import { openFeatureStore, openViews, seedFiles } from '../open-features.js';
 import type { FeatureImport, FeatureImportResult, FeatureOperations } from '../operations.js';
 
 export const featureOperations: FeatureOperations = {
@@ -34,7 +33,7 @@ export const featureOperations: FeatureOperations = {
   },
 
   async verify(config) {
-    const views = await viewsOf(config);
+    const views = await openViews(config);
     return withStore(config, (store) =>
       Promise.all([...views].map(async ([view, it]) => ({ view, problems: await store.verify(it) }))),
     );
@@ -42,26 +41,23 @@ export const featureOperations: FeatureOperations = {
 };
 
 /**
- * Fills the feature store at the first start: where the data folder holds none yet, each view whose file is in
- * `features.initial_rows`. @returns the rows imported by view. @throws Error naming the file and its first bad row.
+ * Fills the feature store at the first start: where the data folder holds none yet, each view whose `<view>.csv` is in
+ * `features.seed_directory`. @returns the rows imported by view. @throws Error naming the file and its first bad row.
  */
-export async function importInitialRows(config: Config): Promise<ReadonlyMap<string, number>> {
+export async function seedFeatures(config: Config): Promise<ReadonlyMap<string, number>> {
   const imported = new Map<string, number>();
-  const folder = config.inference_service.features.initial_rows;
-  if (folder === undefined || existsSync(dataPaths(config.inference_service.data).features)) return imported;
-  for (const [name, view] of await viewsOf(config)) {
-    const file = path.resolve(folder, `${name}.csv`);
-    if (!existsSync(file)) continue;
-    const { rows, problems } = await withStore(config, (store) => importFile(store, view, { file, view: name }));
+  if (existsSync(dataPaths(config.inference_service.data).features)) return imported;
+  for (const { view, file } of seedFiles(config, await openViews(config))) {
+    const { rows, problems } = await withStore(config, (store) => importFile(store, view, { file, view: view.name }));
     const bad = problems[0];
     if (bad !== undefined) throw new Error(`${file}:${bad.line}: ${bad.message}`);
-    imported.set(name, rows);
+    imported.set(view.name, rows);
   }
   return imported;
 }
 
 async function importFile(
-  store: SqliteFeatureStore,
+  store: FeatureStore,
   view: FeatureView,
   { file, onProgress }: FeatureImport,
 ): Promise<FeatureImportResult> {
@@ -79,10 +75,9 @@ async function importFile(
   }
 }
 
-async function withStore<T>(config: Config, use: (store: SqliteFeatureStore) => Promise<T>): Promise<T> {
-  const { root, features } = dataPaths(config.inference_service.data);
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  const store = new SqliteFeatureStore({ file: features });
+async function withStore<T>(config: Config, use: (store: FeatureStore) => Promise<T>): Promise<T> {
+  mkdirSync(dataPaths(config.inference_service.data).root, { recursive: true, mode: 0o700 });
+  const store = openFeatureStore(config);
   try {
     return await use(store);
   } finally {
@@ -90,12 +85,8 @@ async function withStore<T>(config: Config, use: (store: SqliteFeatureStore) => 
   }
 }
 
-function viewsOf(config: Config): Promise<ReadonlyMap<string, FeatureView>> {
-  return loadFeatureViews(path.resolve(config.inference_service.features.file));
-}
-
 async function viewOf(config: Config, name: string): Promise<FeatureView> {
-  const views = await viewsOf(config);
+  const views = await openViews(config);
   const view = views.get(name);
   if (view !== undefined) return view;
   const meant = nearestName(name, views.keys());
