@@ -41,14 +41,6 @@ export const processOptions = {
   }),
 };
 
-export const seedDirectoryOption = Type.Optional(
-  Type.String({
-    minLength: 1,
-    description:
-      'Folder of <view>.csv files that fill their views at the first start, when the data folder has no feature store yet.',
-  }),
-);
-
 export const modelServerOptions = Type.Object(
   {
     url: Type.Optional(

@@ -8,7 +8,6 @@ import { tracingOptions } from '../observability/options.js';
 import {
   databaseOptions,
   environmentOption,
-  seedDirectoryOption,
   kafkaOptions,
   mlflowOptions,
   modelServerOptions,
@@ -22,10 +21,7 @@ export const configSchema = Type.Object({
   inference_service: Type.Object({
     ...processOptions,
     models: modelsOptions,
-    features: Type.Object(
-      { ...featuresOptions.properties, seed_directory: seedDirectoryOption },
-      { description: featuresOptions.description ?? '' },
-    ),
+    features: featuresOptions,
     cache: cacheOptions,
     model_server: modelServerOptions,
     event_stream: eventStreamOptions,
