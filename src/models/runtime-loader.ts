@@ -1,5 +1,5 @@
 import type { RunCost } from './batching/types.js';
-import type { Runtime } from './runtime.js';
+import type { GraphSignature, Runtime, TensorMap } from './runtime.js';
 import type { VersionName } from './runtime-observer.js';
 
 /** Where a version's files are. */
@@ -9,12 +9,19 @@ export interface RuntimeSource {
   readonly file: string;
   /** The version's folder: nothing outside of it may be read. */
   readonly folder: string;
+  /**
+   * Plausible rows to measure the model with, once its signature is known (from the manifest's ranges, enums and examples).
+   * Absent, or undefined: made up from the types alone.
+   */
+  readonly sample?: (signature: GraphSignature, rows: number) => TensorMap | undefined;
 }
 
 /** A runtime in this process and what was measured when it was loaded. */
 export interface LocalRuntime extends Runtime {
   /** undefined when the model refused the made-up rows that it was measured with. */
   readonly cost: RunCost | undefined;
+  /** What the last run took in microseconds, nothing else counted; undefined before the first. */
+  readonly lastRunUs: number | undefined;
   /** Rows that one run may hold: 1 where the graph's batch dimension is fixed at 1, else undefined. */
   readonly maxRows: number | undefined;
   /** Runs leave the event loop. */

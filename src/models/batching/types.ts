@@ -16,10 +16,18 @@ export interface BatcherOptions<Row, Outputs> {
    * `deadline` is the latest of the rows' deadlines.
    */
   readonly run: (rows: readonly Row[], deadline: Deadline) => Promise<readonly (Outputs | ServiceError)[]>;
-  /** Largest time of one run in microseconds (models.batch_time_us): caps the rows of a run by what they cost. */
+  /**
+   * Largest time of one run on the event loop in microseconds (models.batch_time_us): caps the rows of a run by what they
+   * cost. Off the loop a run may take ten times as long.
+   */
   readonly batchTimeUs: number;
   /** The cost measured at load; absent: learned from the runs themselves. */
   readonly cost?: RunCost;
+  /**
+   * What the last run cost in microseconds, without what else the event loop did meanwhile. Without it the cost measured at
+   * load stands, as the time on the wall would count the requests that arrived between.
+   */
+  readonly lastRunUs?: () => number | undefined;
   /** Rows that a run may hold at most: 1 where the graph's batch dimension is fixed at 1. */
   readonly maxRows?: number;
   /** Rows that may wait; further ones are refused with SERVICE_UNAVAILABLE. */
