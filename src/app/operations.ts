@@ -12,12 +12,15 @@ import type { JsonObject } from '../shared/json.js';
  */
 export interface Operations {
   createService(config: Config): Promise<Service>;
-  hasApiKey(config: Config): boolean;
+  /** Whether some stored key would be let in. */
+  hasApiKey(config: Config): Promise<boolean>;
   models: ModelOperations;
   openPredictor(config: Config, modelId: string): Promise<Predictor>;
   features: FeatureOperations;
   events: EventOperations;
-  openKeys(config: Config): Promise<KeyOperations>;
+  openKeys(config: Config): KeyOperations;
+  /** A secret, and the entry of auth.keys_file that lets it in; nothing is stored. */
+  declareKey(request: KeyRequest): NewKey & { readonly entry: string };
 }
 
 /** The server of one `serve`. */
@@ -52,6 +55,16 @@ export interface ModelImport {
   readonly columns?: readonly string[];
 }
 
+export interface ModelVersion {
+  readonly modelId: string;
+  readonly version: string;
+}
+
+export interface RetiredVersion {
+  readonly folder: string;
+  readonly aliases: readonly string[];
+}
+
 export interface ModelOperations {
   list(config: Config): Promise<readonly ModelDescription[]>;
   /** Loads and scores versions without serving them: all of the folder, of one model, or one. */
@@ -59,9 +72,12 @@ export interface ModelOperations {
   /** Writes the version's folder; answers with the path of the manifest that it wrote. */
   import(config: Config, request: ModelImport): Promise<{ readonly manifest: string; readonly report: ModelReport }>;
   /** Points an alias at a version; answers with the version that it pointed at before. */
-  promote(config: Config, modelId: string, version: string, alias: string): Promise<string | undefined>;
-  /** Takes a version out of service; answers with where its folder went. */
-  retire(config: Config, modelId: string, version: string): Promise<string>;
+  promote(config: Config, version: ModelVersion, alias: string): Promise<string | undefined>;
+  /**
+   * Takes a version out of service; answers with where its folder went and the aliases that were taken away with it. Refuses where an
+   * alias points at it, unless forced.
+   */
+  retire(config: Config, version: ModelVersion, force: boolean): Promise<RetiredVersion>;
 }
 
 /** Predicts batches, here or on a server. */
@@ -158,7 +174,5 @@ export interface KeyOperations {
   rotate(id: string, overlapSeconds: number): Promise<NewKey>;
   /** false when there is no such key. */
   revoke(id: string): Promise<boolean>;
-  /** A secret, and the entry of auth.keys_file that lets it in; nothing is stored. */
-  hashOnly(request: KeyRequest): NewKey & { readonly entry: string };
   close(): Promise<void>;
 }

@@ -36,8 +36,13 @@ describe('models', () => {
       alias: 'canary',
       before: '1',
     });
-    expect((await call('models retire iris 2')).out).toContain('models/iris/.retired/2');
-    expect(json((await call('models retire iris 2 --json')).out)).toMatchObject({ version: '2' });
+    expect((await call('models retire iris 2 --force')).out).toContain('models/.retired/iris/2; removed: @canary\n');
+    const retired = await call('models retire iris 2 --json');
+    expect(json(retired.out)).toMatchObject({ version: '2', aliases_removed: ['canary'] });
+    expect((retired.operations.models.retire.mock.calls as unknown[][])[0]?.slice(1)).toEqual([
+      { modelId: 'iris', version: '2' },
+      false,
+    ]);
   });
 });
 

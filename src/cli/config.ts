@@ -42,7 +42,7 @@ async function checkConfig(command: Command, context: Context): Promise<void> {
   const json = command.opts<{ json?: boolean }>().json === true;
   try {
     const loaded = await configOf(command, context);
-    const hasApiKey = (await context.operations()).hasApiKey(loaded.config);
+    const hasApiKey = await (await context.operations()).hasApiKey(loaded.config);
     const problems = checkStart(loaded, { cwd: context.io.cwd, hasApiKey });
     if (problems.length > 0) throw new ConfigError(problems);
   } catch (error) {

@@ -13,13 +13,9 @@ export function keysCommand(context: Context): Command {
 
 const wantsJson = (command: Command): boolean => command.opts<{ json?: boolean }>().json === true;
 
-async function withKeys<T>(
-  command: Command,
-  context: Context,
-  use: (keys: KeyOperations) => Promise<T> | T,
-): Promise<T> {
+async function withKeys<T>(command: Command, context: Context, use: (keys: KeyOperations) => Promise<T>): Promise<T> {
   const { config } = await configOf(command, context);
-  const keys = await (await context.operations()).openKeys(config);
+  const keys = (await context.operations()).openKeys(config);
   try {
     return await use(keys);
   } finally {
@@ -56,8 +52,9 @@ function createCommand(context: Context): Command {
     );
   return command.action(async (options: CreateOptions) => {
     const request = requestOf(options);
-    const hashOnly = options.hashOnly === true;
-    const key = await withKeys(command, context, (keys) => (hashOnly ? keys.hashOnly(request) : keys.create(request)));
+    const key = options.hashOnly
+      ? (await context.operations()).declareKey(request)
+      : await withKeys(command, context, (keys) => keys.create(request));
     await showSecret(key, wantsJson(command), context);
   });
 }

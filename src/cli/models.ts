@@ -132,7 +132,7 @@ function promoteCommand(context: Context): Command {
     .addHelpText('after', '\nExample: bin/inference models promote mortgage_denial 1.1.0');
   return command.action(async (modelId: string, version: string, { alias }: { alias: string }) => {
     const { config } = await configOf(command, context);
-    const before = await (await context.operations()).models.promote(config, modelId, version, alias);
+    const before = await (await context.operations()).models.promote(config, { modelId, version }, alias);
     if (wantsJson(command))
       return writeJson(context.io.stdout, { model_id: modelId, alias, version, before: before ?? null });
     await writeText(
@@ -147,12 +147,19 @@ function retireCommand(context: Context): Command {
     .description('take a version out of service; its files are kept')
     .argument('<model_id>')
     .argument('<version>')
+    .option('--force', 'also where an alias points at it; the alias is taken away')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample: bin/inference models retire mortgage_denial 1.0.0');
-  return command.action(async (modelId: string, version: string) => {
+  return command.action(async (modelId: string, version: string, { force }: { force?: boolean }) => {
     const { config } = await configOf(command, context);
-    const movedTo = await (await context.operations()).models.retire(config, modelId, version);
-    if (wantsJson(command)) return writeJson(context.io.stdout, { model_id: modelId, version, moved_to: movedTo });
-    await writeText(context.io.stdout, `${modelId} ${version} is out of service; its files are in ${movedTo}\n`);
+    const { models } = await context.operations();
+    const { folder, aliases } = await models.retire(config, { modelId, version }, force === true);
+    const facts = { model_id: modelId, version, moved_to: folder, aliases_removed: aliases };
+    if (wantsJson(command)) return writeJson(context.io.stdout, facts);
+    const removed = aliases.length === 0 ? '' : `; removed: ${aliases.map((alias) => `@${alias}`).join(' ')}`;
+    await writeText(
+      context.io.stdout,
+      `${modelId} ${version} is out of service; its files are in ${folder}${removed}\n`,
+    );
   });
 }

@@ -16,7 +16,7 @@ export function serveCommand(context: Context): Command {
 async function serve(command: Command, context: Context): Promise<void> {
   const loaded = await configOf(command, context);
   const operations = await context.operations();
-  const facts = { cwd: context.io.cwd, hasApiKey: operations.hasApiKey(loaded.config) };
+  const facts = { cwd: context.io.cwd, hasApiKey: await operations.hasApiKey(loaded.config) };
   const problems = checkStart(loaded, facts);
   if (problems.length > 0) throw new ConfigError(problems);
   const service = await operations.createService(loaded.config);

@@ -52,12 +52,11 @@ function fakeOperations(onStart: () => void) {
     ),
     rotate: vi.fn(() => Promise.resolve({ id: 'k2', secret: 'inf_new' })),
     revoke: vi.fn((id: string) => Promise.resolve(id === 'k1')),
-    hashOnly: vi.fn(() => ({ id: 'k3', secret: 'inf_hashed', entry: '- {label: shop, sha256: abc}' })),
     close: vi.fn(() => Promise.resolve()),
   };
   const operations = {
     createService: vi.fn(() => Promise.resolve(service)),
-    hasApiKey: () => false,
+    hasApiKey: () => Promise.resolve(false),
     models: {
       list: () => Promise.resolve([iris]),
       check: vi.fn((_config: unknown, id?: string) =>
@@ -67,7 +66,7 @@ function fakeOperations(onStart: () => void) {
       ),
       import: vi.fn(() => Promise.resolve({ manifest: 'models/iris/1/model.yaml', report: good })),
       promote: vi.fn(() => Promise.resolve('1')),
-      retire: vi.fn(() => Promise.resolve('models/iris/.retired/2')),
+      retire: vi.fn(() => Promise.resolve({ folder: 'models/.retired/iris/2', aliases: ['canary'] })),
     },
     openPredictor: vi.fn(() =>
       Promise.resolve({
@@ -122,7 +121,8 @@ function fakeOperations(onStart: () => void) {
           journal: { events: 3, bytes: 900, oldest: '2026-01-01T00:00:00Z' },
         }),
     },
-    openKeys: () => Promise.resolve(keys),
+    openKeys: () => keys,
+    declareKey: () => ({ id: 'k3', secret: 'inf_hashed', entry: '- {label: shop, sha256: abc}' }),
   };
   return { operations, service, keys, bodies };
 }
