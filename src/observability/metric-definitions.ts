@@ -153,6 +153,7 @@ export const metricDefinitions = {
     'inference_rate_limit_degraded_total',
     'Decisions taken locally because the shared window was out of reach.',
   ),
+  workerDeaths: counter('inference_worker_deaths_total', 'Worker processes that died and were replaced.'),
   shed: counter('inference_shed_total', 'Requests refused by admission.', ['reason']),
   inFlight: gauge('inference_in_flight', 'Prediction requests being answered.'),
   loopDelay: gauge('inference_event_loop_delay_seconds', 'Largest delay of the event loop of late.', [], 'max'),

@@ -24,6 +24,8 @@ export interface PrimaryParts {
   readonly observer: PrimaryObserver;
   /** The primary's own metrics. */
   readonly metrics: () => Promise<readonly MetricSnapshot[]>;
+  /** Writes what is left of the log. */
+  readonly flush: () => void;
 }
 
 interface Seat {
@@ -65,6 +67,7 @@ export class Primary implements Service {
     const { drain_delay_seconds, shutdown_grace_seconds } = this.#parts.config.inference_service.http;
     const limitMs = (drain_delay_seconds + shutdown_grace_seconds) * 1000 + 2000;
     await Promise.all(this.#seats.map((seat) => stopWorker(seat.worker, limitMs)));
+    this.#parts.flush();
   }
 
   #occupy(seat: Seat): Promise<StartFacts> {

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../config/schema.js';
+import type { EventPublisher } from '../events/index.js';
+import type { FeatureService } from '../features/index.js';
+import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
+import type { Catalogue } from '../models/index.js';
+import { accessObserver } from '../observability/access-observer.js';
+import { eventsObserver } from '../observability/events-observer.js';
+import {
+  mergeSnapshots,
+  openMetricsContentType,
+  renderMetrics,
+  textContentType,
+  wantsOpenMetrics,
+  type MetricSnapshot,
+} from '../observability/exposition.js';
+import { featuresObserver } from '../observability/features-observer.js';
+import { httpObserver } from '../observability/http-observer.js';
+import { modelsObserver } from '../observability/models-observer.js';
+import { PredictionMetrics } from '../observability/prediction-observer.js';
+import { PredictionPipeline } from '../prediction/index.js';
+import { systemClock } from '../shared/clock.js';
+import { Lifecycle } from './lifecycle.js';
+import { openAccess, type Access } from './open-access.js';
+import { openAdmission } from './open-admission.js';
+import { openEvents } from './open-events.js';
+import { openFeatures, openViews } from './open-features.js';
+import { openCatalogue } from './open-models.js';
+import type { Service, StartFacts } from './operations.js';
+import { packageVersion } from './package-version.js';
+import { readinessOf } from './readiness.js';
+import { readEventAccounts, type Telemetry } from './telemetry.js';
+import type { WindowChannel } from './workers/window-channel.js';
+
+/** What a process is among the others. */
+export interface ProcessRole {
+  /** Names the journal and the event file: unique among the workers that run at the same time. */
+  readonly worker: string;
+  /** To the owner of the rate windows; undefined where this process is alone and holds them itself. */
+  readonly windows?: WindowChannel;
+  /** The metrics of all processes. */
+  readonly collect?: () => Promise<readonly (readonly MetricSnapshot[])[]>;
+}
+
+interface Parts {
+  readonly features: FeatureService;
+  readonly events: EventPublisher;
+  readonly catalogue: Catalogue;
+  readonly access: Access;
+}
+
+/** Time kept for what comes after the listener: events, models, stores. */
+const closingMs = 3000;
+
+/** One process that serves: everything that it is made of, constructed here and nowhere else. */
+export class ProcessApp implements Service {
+  readonly #config: Config;
+  readonly #role: ProcessRole;
+  readonly #telemetry: Telemetry;
+  #server: HttpServer | undefined;
+  #lifecycle: Lifecycle | undefined;
+
+  constructor(config: Config, role: ProcessRole, telemetry: Telemetry) {
+    this.#config = config;
+    this.#role = role;
+    this.#telemetry = telemetry;
+  }
+
+  /** Listens, then loads: /health answers and /ready says no until every version that counts has left loading. */
+  async start(): Promise<StartFacts> {
+    const parts = await this.#openParts();
+    const server = await this.#openServer(parts);
+    this.#server = server;
+    let loading: Promise<void> = Promise.resolve();
+    let url = '';
+    const { host, port, http } = this.#config.inference_service;
+    const { logger, lines } = this.#telemetry;
+    const closeMs = Math.max(1000, http.shutdown_grace_seconds * 1000 - closingMs);
+    const stopFailed = (part: string, reason: string) => logger.error({ part, reason }, 'A part did not stop');
+    this.#lifecycle = new Lifecycle(
+      [
+        { name: 'log', stop: () => lines.flushSync() },
+        { name: 'features', stop: () => parts.features.close() },
+        { name: 'access', stop: () => parts.access.close() },
+        { name: 'events', stop: () => parts.events.close(closingMs / 2) },
+        { name: 'models', start: () => void (loading = parts.catalogue.start()), stop: () => parts.catalogue.close() },
+        {
+          name: 'listener',
+          start: async () => void (url = await server.listen({ host, port })),
+          stop: () => server.close(closeMs),
+        },
+      ],
+      { stopFailed },
+    );
+    await this.#lifecycle.start();
+    await loading;
+    logger.info({ url, worker: this.#role.worker }, 'Listening');
+    return { port: Number(new URL(url).port), models: parts.catalogue.list() };
+  }
+
+  /** Not ready at once, serving on for the drain delay; then what is in flight ends, events are flushed, all is closed. */
+  async stop(): Promise<void> {
+    const { drain_delay_seconds, shutdown_grace_seconds } = this.#config.inference_service.http;
+    this.#server?.beginDrain();
+    this.#telemetry.logger.info({ drain_delay_seconds }, 'Stopping');
+    await delay(drain_delay_seconds * 1000);
+    await this.#lifecycle?.stop(shutdown_grace_seconds * 1000);
+  }
+
+  async #openParts(): Promise<Parts> {
+    const { logger, metrics } = this.#telemetry;
+    const { instruments } = metrics;
+    const views = await openViews(this.#config);
+    const features = openFeatures(this.#config, views, featuresObserver(instruments, logger));
+    const events = openEvents(this.#config, this.#role.worker, eventsObserver(instruments, logger));
+    const catalogue = openCatalogue(this.#config, views, modelsObserver(instruments, logger));
+    const access = await openAccess(this.#config, this.#role.windows, accessObserver(instruments, logger));
+    this.#telemetry.beforeSnapshot(() => readEventAccounts(metrics, events));
+    return { features, events, catalogue, access };
+  }
+
+  #openServer(parts: Parts): Promise<HttpServer> {
+    const { inference_service: service } = this.#config;
+    const { logger, lines, metrics } = this.#telemetry;
+    const prediction = new PredictionPipeline({
+      ...parts,
+      observer: new PredictionMetrics(metrics.instruments, logger, lines),
+      clock: systemClock,
+      limits: {
+        maxTimeoutMs: service.http.max_timeout_ms,
+        maxBatchInstances: service.http.max_batch_instances,
+        defaultTimeoutMs: service.timeout_seconds * 1000,
+      },
+      newId: randomUUID,
+    });
+    return createHttpServer({
+      options: service.http,
+      tls: service.tls,
+      prediction,
+      catalogue: parts.catalogue,
+      authenticator: parts.access.authenticator,
+      limiter: parts.access.limiter,
+      admission: openAdmission(this.#config, metrics, logger),
+      readiness: () => readinessOf(parts),
+      metrics: (accept) => this.#scrape(accept),
+      metricsProtected: service.auth.metrics === 'protected',
+      countBatchInstances: service.rate_limit.count_batch_instances,
+      observer: httpObserver(metrics.instruments, logger),
+      clock: systemClock,
+      version: packageVersion(),
+    });
+  }
+
+  async #scrape(accept: string | undefined): Promise<MetricsText> {
+    const openMetrics = wantsOpenMetrics(accept);
+    const processes = (await this.#role.collect?.()) ?? [await this.#telemetry.snapshot()];
+    return {
+      contentType: openMetrics ? openMetricsContentType : textContentType,
+      body: renderMetrics(mergeSnapshots(processes), openMetrics),
+    };
+  }
+}

@@ -1,0 +1,34 @@
+import type { EventPublisher } from '../events/index.js';
+import type { FeatureService } from '../features/index.js';
+import type { Readiness } from '../http/index.js';
+import type { ModelCatalogue } from '../models/index.js';
+
+interface ReadinessParts {
+  readonly catalogue: ModelCatalogue;
+  readonly features: FeatureService;
+  readonly events: EventPublisher;
+}
+
+/**
+ * Whether traffic should be sent here. Only what makes answers impossible says no: no model ready, or versions that an alias or
+ * "highest" points to still loading. A cache, a store or a sink that is down degrades, so that a fault that all instances
+ * share does not take them all out at once.
+ */
+export function readinessOf({ catalogue, features, events }: ReadinessParts): Readiness {
+  const models = catalogue.readiness();
+  const { cache, store } = features.health();
+  const eventStream = events.health();
+  const modelServer = models.ready === 0 ? 'unhealthy' : models.failed > 0 ? 'degraded' : 'healthy';
+  const checks = {
+    cache,
+    model_server: modelServer,
+    event_stream: eventStream,
+    feature_store: store,
+    models_ready: models.ready,
+    models_failed: models.failed,
+    models_loading: models.loading,
+  };
+  if (!models.settled || models.ready === 0) return { status: 'not_ready', checks };
+  const allHealthy = [cache, store, modelServer, eventStream].every((state) => state === 'healthy');
+  return { status: allHealthy ? 'ready' : 'degraded', checks };
+}
