@@ -41,7 +41,7 @@ export class Exchange implements CallContext {
     if (this.#cancel === undefined) {
       const controller = new AbortController();
       const response = this.#response;
-      if (response.destroyed) controller.abort();
+      if (response.destroyed && !response.writableFinished) controller.abort();
       else response.once('close', () => response.writableFinished || controller.abort());
       this.#cancel = controller;
     }

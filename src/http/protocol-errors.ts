@@ -40,7 +40,6 @@ export class ProtocolErrors {
       this.#refuseExpectation(request, response);
     });
     server.on('connect', (request: IncomingMessage, socket: Duplex) => this.#refuseConnect(request, socket));
-    server.on('tlsClientError', () => observer.protocolError('tls'));
     server.on('drop', () => observer.connectionRefused());
   }
 
@@ -48,7 +47,7 @@ export class ProtocolErrors {
   readonly answerClientError = (error: Error & { readonly code?: string }, socket: Socket): void => {
     const { reason, refusal } = classify(error.code ?? '');
     this.#parts.observer.protocolError(reason);
-    if (reason === 'connection_lost' || !awaitsAnswer(socket)) socket.destroy();
+    if (refusal === undefined || !awaitsAnswer(socket)) socket.destroy();
     else this.#end(socket, refusal, randomUUID());
   };
 
@@ -90,15 +89,18 @@ export class ProtocolErrors {
   }
 }
 
-function classify(code: string): { readonly reason: ProtocolErrorReason; readonly refusal: ServiceError } {
+function classify(code: string): { readonly reason: ProtocolErrorReason; readonly refusal?: ServiceError } {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return { reason: 'timeout', refusal: new ProtocolError(408, 'The request took too long to arrive') };
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
     return { reason: 'header_too_large', refusal: new ProtocolError(431, 'The headers are larger than the limit') };
   }
-  const reason = code.startsWith('HPE_') ? 'malformed' : 'connection_lost';
-  return { reason, refusal: new ServiceError('INVALID_REQUEST', 'The request is not valid HTTP/1.1') };
+  if (code.startsWith('HPE_')) {
+    return { reason: 'malformed', refusal: new ServiceError('INVALID_REQUEST', 'The request is not valid HTTP/1.1') };
+  }
+  // Nobody is there who would understand an answer.
+  return { reason: /^ERR_(SSL|TLS)_/.test(code) ? 'tls' : 'connection_lost' };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../shared/clock.js';
 import type { ServiceError } from '../shared/errors.js';
 import { errorReply } from './error-body.js';
-import type { HttpObserver } from './observer.js';
+import type { FinishedHttpRequest, HttpObserver } from './observer.js';
 import type { ReplyContent } from './reply-content.js';
 import { errorHeaders, exchangeHeaders, standardHeaders, type HeaderPolicy } from './reply-headers.js';
 import { toReplyError } from './framework-errors.js';
@@ -49,6 +49,7 @@ export class Responder {
     const { exchange } = request;
     const { clock, policy } = this.#parts;
     const durationMs = clock.monotonic() - exchange.arrivedAt;
+    const clientGone = reply.raw.destroyed;
     if (this.draining) reply.header('connection', 'close');
     reply
       .code(content.status)
@@ -57,12 +58,12 @@ export class Responder {
       .send(content.body);
     exchange.leave?.();
     exchange.leave = undefined;
-    this.#tell(request, { status: content.status, error, durationMs });
+    this.#tell(request, { status: content.status, error, durationMs, clientGone });
   }
 
   #tell(
     request: FastifyRequest,
-    outcome: { readonly status: number; readonly error: ServiceError | undefined; readonly durationMs: number },
+    outcome: Pick<FinishedHttpRequest, 'status' | 'error' | 'durationMs' | 'clientGone'>,
   ): void {
     const { exchange } = request;
     this.#parts.observer.requestFinished({
@@ -73,7 +74,6 @@ export class Responder {
       clientId: exchange.principal.clientId,
       traceparent: exchange.traceparent,
       reachedPrediction: exchange.reachedPrediction,
-      clientGone: request.raw.socket.destroyed,
     });
   }
 }
