@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.js';
 import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
-import type { Catalogue } from '../models/index.js';
+import type { Catalogue } from '../models/lifecycle/catalogue.js';
 import { accessObserver } from '../observability/access-observer.js';
 import { eventsObserver } from '../observability/events-observer.js';
 import {

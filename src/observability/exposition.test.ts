@@ -9,7 +9,7 @@ function processOf(seed: number) {
   const counter = new Counter({ name: 'asked_total', help: 'Asked.', labelNames: ['model_id'], registers });
   const oldest = new Gauge({ name: 'oldest_seconds', help: 'Oldest.', registers, aggregator: 'max' });
   const held = new Gauge({ name: 'held', help: 'Held.', registers, aggregator: 'sum' });
-  const took = new Histogram({
+  const took = new Histogram<string>({
     name: 'took_seconds',
     help: 'A "time"\nin seconds.',
     labelNames: ['model_id'],

@@ -13,7 +13,7 @@ export interface LogDestination extends DestinationStream {
 
 /** A destination that holds lines back for a moment, so that many go out in one write; drops lines, counted, when its reader stands still. */
 export function createLogDestination(onDrop: () => void, flushEveryMs = 20): LogDestination {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 16_384, maxLength: 8_388_608 });
+  const destination = pino.destination({ dest: 1, sync: false, minLength: 8192, maxLength: 8_388_608 });
   destination.on('drop', onDrop);
   setInterval(() => destination.flush(), flushEveryMs).unref();
   return destination;
