@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { signatureOf } from '../app/signature-of.js';
 import type { ModelDescription } from '../models/index.js';
 import type { BatchReply } from '../prediction/index.js';
 import { messageOf } from '../shared/errors.js';
@@ -82,16 +83,4 @@ function parsed(text: string): unknown {
 function refusalText({ status, json }: RemoteReply): string {
   if (!isPlainObject(json) || typeof json['message'] !== 'string') return `the server answered ${status}`;
   return `the server answered ${status} ${String(json['error_code'])}: ${json['message']}`;
-}
-
-/** The signature of a version, or of the one that answers without a version. @throws CommandFailure where there is none. */
-export function signatureOf(model: ModelDescription, reference?: string): Signature {
-  const named = reference?.startsWith('@') === true ? model.aliases[reference.slice(1)] : reference;
-  const version = named ?? model.default_version;
-  const found = model.versions.find((one) => one.version === version);
-  if (found?.features === undefined)
-    throw new CommandFailure(
-      `model ${model.model_id} has no version ${reference ?? 'that answers'} whose features are known`,
-    );
-  return { features: found.features, entities: Object.keys(found.entities ?? {}) };
 }

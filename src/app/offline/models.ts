@@ -1,0 +1,103 @@
+import path from 'node:path';
+import type { Config } from '../../config/schema.js';
+import { checkVersionFolder, type VersionCheck } from '../../models/check/check-version-folder.js';
+import { promoteVersion, retireVersion } from '../../models/import/edit-aliases.js';
+import { importModel } from '../../models/import/import-model.js';
+import { DirectoryRegistry } from '../../models/registry/directory-registry.js';
+import { loadOnnxRuntime } from '../../models/runtimes/onnx/load-onnx-runtime.js';
+import { problemText, type VersionProblem } from '../../models/version-problem.js';
+import { systemClock } from '../../shared/clock.js';
+import { openViews } from '../open-features.js';
+import { openCatalogue } from '../open-models.js';
+import type { ModelOperations, ModelReport } from '../operations.js';
+import { silentModelsObserver } from './silent-models-observer.js';
+
+export const modelOperations: ModelOperations = {
+  async list(config) {
+    const catalogue = openCatalogue(config, await openViews(config), silentModelsObserver);
+    try {
+      await catalogue.start();
+      return catalogue.list();
+    } finally {
+      await catalogue.close();
+    }
+  },
+
+  async check(config, modelId, version) {
+    const { directory, model_id: onlyModel } = config.inference_service.models;
+    const registry = new DirectoryRegistry({ directory: path.resolve(directory), modelId: onlyModel });
+    const { models, problems } = await registry.scan();
+    const reports: ModelReport[] = modelId === undefined ? folderReports(directory, '', problems) : [];
+    for (const model of models.filter((one) => modelId === undefined || one.modelId === modelId)) {
+      if (version === undefined) reports.push(...folderReports(model.modelId, 'as a whole', model.problems));
+      for (const found of model.versions.filter((one) => version === undefined || one.version === version))
+        reports.push(await checkFolder(config, found.folder));
+    }
+    return reports;
+  },
+
+  async import(config, { file, modelId, version, columns }) {
+    const modelsDirectory = path.resolve(config.inference_service.models.directory);
+    const onnxFile = path.resolve(file);
+    const { folder, namesInvented } = await importModel({
+      ...{ onnxFile, modelsDirectory, modelId, version },
+      featureNames: columns,
+    });
+    const report = await checkFolder(config, folder);
+    const naming = 'the columns have no names in the graph: name them in model.yaml, or import with --columns a,b,c';
+    const notes = namesInvented ? [...report.notes, naming] : report.notes;
+    return { manifest: path.relative('', path.join(folder, 'model.yaml')), report: { ...report, notes } };
+  },
+
+  async promote(config, version, alias) {
+    const modelsDirectory = path.resolve(config.inference_service.models.directory);
+    const { previous } = await promoteVersion({ modelsDirectory, ...version }, alias);
+    return previous;
+  },
+
+  async retire(config, version, force) {
+    const modelsDirectory = path.resolve(config.inference_service.models.directory);
+    const place = { modelsDirectory, ...version };
+    const { folder, aliases } = await retireVersion(place, { force, now: systemClock.now() });
+    return { folder: path.relative('', folder), aliases };
+  },
+};
+
+async function checkFolder(config: Config, folder: string): Promise<ModelReport> {
+  const { models: options } = config.inference_service;
+  const [clock, observer] = [systemClock, silentModelsObserver];
+  const check = await checkVersionFolder(folder, {
+    loadRuntime: (source) => loadOnnxRuntime({ ...source, options, observer, clock }),
+    views: await openViews(config),
+    clock,
+  });
+  return reportOf(check);
+}
+
+function reportOf({ model_id, version, ok, problems, golden, signature }: VersionCheck): ModelReport {
+  const failed = golden.filter((score) => !score.ok);
+  const failures = failed.map(({ index, message }) => `golden row ${index}: ${message ?? 'not as expected'}`);
+  const worst = Math.max(0, ...golden.map((score) => score.worst));
+  const notes = problems.filter(({ severity }) => severity === 'warning').map(problemText);
+  if (golden.length > 0 && failed.length === 0)
+    notes.push(`${golden.length} golden rows as expected (largest difference ${worst.toPrecision(2)})`);
+  if (signature !== undefined) notes.push(...signatureNotes(signature));
+  return { modelId: model_id, version, ok, problems: [...errorsOf(problems), ...failures], notes };
+}
+
+function signatureNotes({ kind, runtime, example }: NonNullable<VersionCheck['signature']>): string[] {
+  const cost = runtime.cost_per_run_us === undefined ? '' : `, ${Math.round(runtime.cost_per_run_us)} µs a run`;
+  return [`${kind}, ${runtime.runtime} ${runtime.executor}${cost}`, `example request: ${JSON.stringify(example)}`];
+}
+
+/** What is wrong with a folder beside its versions, if anything. */
+function folderReports(modelId: string, version: string, problems: readonly VersionProblem[]): ModelReport[] {
+  if (problems.length === 0) return [];
+  const errors = errorsOf(problems);
+  const notes = problems.filter(({ severity }) => severity === 'warning').map(problemText);
+  return [{ modelId, version, ok: errors.length === 0, problems: errors, notes }];
+}
+
+function errorsOf(problems: readonly VersionProblem[]): string[] {
+  return problems.filter(({ severity }) => severity === 'error').map(problemText);
+}

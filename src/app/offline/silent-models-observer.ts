@@ -1,0 +1,20 @@
+import type { ModelsObserver } from '../../models/observer.js';
+
+const nothing = (): void => undefined;
+
+/** A command tells by its answer what a service tells by its log. */
+export const silentModelsObserver: ModelsObserver = {
+  folderIgnored: nothing,
+  registryProblem: nothing,
+  versionStateChanged: nothing,
+  aliasMoved: nothing,
+  goldenRowFailed: nothing,
+  changedInPlace: nothing,
+  versionWarning: nothing,
+  drainTimedOut: nothing,
+  workerStarted: nothing,
+  workerCrashed: nothing,
+  batchRun: nothing,
+  rowsDropped: nothing,
+  batchSplit: nothing,
+};
