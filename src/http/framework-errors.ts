@@ -3,8 +3,6 @@ import { ServiceError, toServiceError } from '../shared/errors.js';
 /** What Fastify refuses by itself, by its error code. */
 const refusals: Readonly<Record<string, () => ServiceError>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () => new ServiceError('PAYLOAD_TOO_LARGE', 'The body is larger than the limit'),
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
-    new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'Content-Type must be application/json, in UTF-8'),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
     new ServiceError('INVALID_REQUEST', 'The body is not as long as Content-Length says'),
   FST_ERR_BAD_URL: () => new ServiceError('INVALID_REQUEST', 'The path is not valid percent-encoded UTF-8'),

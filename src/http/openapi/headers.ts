@@ -48,7 +48,6 @@ export const parameterComponents = {
     in: 'header',
     description: 'W3C Trace Context; ignored when it is not valid.',
     schema: { type: 'string' },
-    example: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   },
 };
 
