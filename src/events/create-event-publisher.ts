@@ -32,7 +32,7 @@ export interface EventPublisherOptions {
   readonly random?: () => number;
 }
 
-const batchEvents = 500;
+const largestBatch = 500;
 
 /**
  * A publisher that is at work: it takes over what dead processes left in the journal and starts to deliver. A directory that
@@ -59,7 +59,8 @@ export function createEventPublisher(options: EventPublisherOptions): EventPubli
     backlog,
     sink,
     flushIntervalMs: stream.flush_interval_ms,
-    batchEvents: Math.min(batchEvents, stream.buffer_size),
+    // A batch that is on its way must leave room in memory for what comes.
+    batchEvents: Math.min(largestBatch, Math.ceil(stream.buffer_size / 2)),
     clock,
     timers,
     observer,

@@ -9,7 +9,6 @@ import {
   readdirSync,
   renameSync,
   rmdirSync,
-  statSync,
   unlinkSync,
   writeSync,
   writevSync,
@@ -25,7 +24,6 @@ export interface JournalFiles {
   /** With its parents, 0700. */
   makeDirectory(path: string): void;
   list(path: string): string[];
-  size(path: string): number;
   rename(from: string, to: string): void;
   remove(path: string): void;
   removeDirectory(path: string): void;
@@ -54,7 +52,6 @@ const fullSync = promisify(fsync);
 export const systemJournalFiles: JournalFiles = {
   makeDirectory: (path) => void mkdirSync(path, { recursive: true, mode: 0o700 }),
   list: (path) => readdirSync(path),
-  size: (path) => statSync(path).size,
   rename: renameSync,
   remove: unlinkSync,
   removeDirectory: rmdirSync,
