@@ -31,7 +31,8 @@ function introduction(): string {
 A value is taken from the last of these that names it:
 
 1. the default below;
-2. \`config/<ENVIRONMENT>.yaml\` (\`development\` without ENVIRONMENT), or the file given with \`--config\`;
+2. \`config/<ENVIRONMENT>.yaml\` (\`development\` without ENVIRONMENT) of the current folder, else of the program's own; or the file
+   given with \`--config\`;
 3. the variables that the table below names;
 4. the variable \`INFERENCE_SERVICE__<SECTION>__<KEY>\` of any key, for example \`INFERENCE_SERVICE__CACHE__TTL_SECONDS=60\`;
 5. flags: \`--host\`, \`--port\`, \`--workers\`, \`--models\`, \`--features\`, \`--data\`, \`--log-level\`.

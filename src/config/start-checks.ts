@@ -14,12 +14,21 @@ interface Facts {
   readonly hasApiKey: boolean;
 }
 
-/** What one check finds: the key at fault, what is wanted, and the exact mend. */
+/** A way out: what it is for, and the command to run or the setting to make. */
+interface Way {
+  readonly words: string;
+  readonly run: readonly string[];
+}
+
+/** What one check finds: the key at fault, what is wanted, and the ways out, the one for a first trial first. */
 interface Finding {
   readonly key: string;
   readonly expected: string;
-  readonly mend: string;
+  readonly ways: readonly Way[];
 }
+
+const way = (words: string, ...run: string[]): Way => ({ words, run });
+const setting = (variable: string, value: string): string => `export INFERENCE_SERVICE__${variable}=${value}`;
 
 type Check = (facts: Facts) => readonly Finding[];
 
@@ -27,16 +36,16 @@ type Check = (facts: Facts) => readonly Finding[];
 export function checkStart(loaded: LoadedConfig, facts: { cwd: string; hasApiKey: boolean }): ConfigProblem[] {
   const service = loaded.config.inference_service;
   const findings = checks.flatMap((check) => check({ service, ...facts }));
-  return findings.map(({ key, expected, mend }) => {
+  return findings.map(({ key, expected, ways }) => {
     const full = `inference_service.${key}`;
-    return {
-      key: full,
-      source: loaded.sources.get(full) ?? 'default',
-      expected,
-      got: shown(full, valueAt(service, key)),
-      mend,
-    };
+    const got = shown(full, valueAt(service, key));
+    return { key: full, source: loaded.sources.get(full) ?? 'default', expected, got, mend: mendText(ways) };
   });
+}
+
+/** The words of each way, and below them its commands, each on a line that can be copied. */
+function mendText(ways: readonly Way[]): string {
+  return ways.map(({ words, run }) => [words, ...run.map((line) => `  ${line}`)].join('\n')).join('\n');
 }
 
 const checks: readonly Check[] = [
@@ -44,6 +53,7 @@ const checks: readonly Check[] = [
   openAddress,
   missingKeys,
   missingCertificate,
+  absentModels,
   absentFiles,
   headersBeforeRequest,
   defaultTimeoutWithinLargest,
@@ -64,17 +74,18 @@ function missingEngines({ service }: Facts): readonly Finding[] {
     .map(({ key, engine }) => ({
       key,
       expected: `nothing: this build does not have ${engine} yet`,
-      mend: 'unset it; the embedded part is used instead',
+      ways: [way('unset it; the embedded part is used instead')],
     }));
 }
 
 function openAddress({ service }: Facts): readonly Finding[] {
   if (isLoopback(service.host) || service.auth.mode === 'required' || service.auth.allow_anonymous) return [];
-  const mend =
-    'require keys:         INFERENCE_SERVICE__AUTH__MODE=required\n' +
-    'or stay local:        INFERENCE_SERVICE__HOST=127.0.0.1\n' +
-    'or let anyone call:   INFERENCE_SERVICE__AUTH__ALLOW_ANONYMOUS=true';
-  return [{ key: 'auth.mode', expected: `required, as others can reach the address ${service.host}`, mend }];
+  const ways = [
+    way('require keys:', setting('AUTH__MODE', 'required')),
+    way('or stay on this machine:', setting('HOST', '127.0.0.1')),
+    way('or let anyone call:', setting('AUTH__ALLOW_ANONYMOUS', 'true')),
+  ];
+  return [{ key: 'auth.mode', expected: `required, as others can reach the address ${service.host}`, ways }];
 }
 
 export function isLoopback(host: string): boolean {
@@ -84,38 +95,58 @@ export function isLoopback(host: string): boolean {
 function missingKeys({ service, hasApiKey }: Facts): readonly Finding[] {
   const { mode, keys_file: keysFile, jwt } = service.auth;
   if (mode === 'none' || keysFile !== undefined || jwt !== undefined || hasApiKey) return [];
-  const mend =
-    "make a key:           bin/inference keys create --label me --scope 'predict:*'\n" +
-    'or declare keys:      INFERENCE_SERVICE__AUTH__KEYS_FILE=FILE';
+  const ways = [
+    way('make a key:', `bin/inference keys create --label me --scope 'predict:*' --data ${service.data}`),
+    way('or declare keys in a file (keys create --hash-only):', setting('AUTH__KEYS_FILE', 'FILE')),
+  ];
   return [
-    { key: 'auth.keys_file', expected: 'a key or a token issuer, as auth.mode is required and no key exists', mend },
+    { key: 'auth.keys_file', expected: 'a key or a token issuer: auth.mode is required and there is none', ways },
   ];
 }
 
 function missingCertificate({ service }: Facts): readonly Finding[] {
   const { mode, cert_file: certificate, key_file: privateKey } = service.tls;
   if (mode !== 'required' || (certificate !== undefined && privateKey !== undefined)) return [];
-  const key = certificate === undefined ? 'tls.cert_file' : 'tls.key_file';
-  const folder = service.data;
-  const mend =
-    'for a trial:          ' +
-    `mkdir -p ${folder} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 ` +
-    `-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ${folder}/tls.key -out ${folder}/tls.crt\n` +
-    `then:                 export INFERENCE_SERVICE__TLS__CERT_FILE=${folder}/tls.crt INFERENCE_SERVICE__TLS__KEY_FILE=${folder}/tls.key\n` +
-    'or behind a proxy:    INFERENCE_SERVICE__TLS__MODE=terminated_upstream';
-  return [{ key, expected: 'certificate and key files, as tls.mode is required', mend }];
+  const [cert, key] = [`${service.data}/tls.crt`, `${service.data}/tls.key`];
+  const openssl =
+    'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost ' +
+    `-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout ${key} -out ${cert}`;
+  const use = [setting('TLS__CERT_FILE', cert), setting('TLS__KEY_FILE', key)];
+  const ways = [
+    way('for a trial, make a certificate of your own:', `mkdir -p ${service.data}`, openssl, ...use),
+    way('or, behind a proxy that ends TLS:', setting('TLS__MODE', 'terminated_upstream')),
+  ];
+  const missing = certificate === undefined ? 'tls.cert_file' : 'tls.key_file';
+  return [{ key: missing, expected: 'certificate and key files: tls.mode is required', ways }];
+}
+
+function absentModels({ service, cwd }: Facts): readonly Finding[] {
+  const { directory } = service.models;
+  if (existsSync(path.resolve(cwd, directory))) return [];
+  const examples = [
+    setting('MODELS__DIRECTORY', 'examples/models'),
+    setting('FEATURES__FILE', 'examples/features.yaml'),
+    setting('FEATURES__SEED_DIRECTORY', 'examples/features'),
+  ];
+  const ways = [
+    way('for a trial, serve the examples:', ...examples),
+    way('or your own:', `bin/inference models import FILE.onnx --id ID --version 1 --models ${directory}`),
+  ];
+  return [{ key: 'models.directory', expected: 'a folder that exists', ways }];
 }
 
 function absentFiles({ service, cwd }: Facts): readonly Finding[] {
+  const tls = service.tls.mode === 'required';
   const named = [
-    service.tls.mode === 'required' && { key: 'tls.cert_file', file: service.tls.cert_file },
-    service.tls.mode === 'required' && { key: 'tls.key_file', file: service.tls.key_file },
-    service.auth.mode === 'required' && { key: 'auth.keys_file', file: service.auth.keys_file },
-    { key: 'models.directory', file: service.models.directory },
+    { key: 'tls.cert_file', file: tls ? service.tls.cert_file : undefined },
+    { key: 'tls.key_file', file: tls ? service.tls.key_file : undefined },
+    { key: 'auth.keys_file', file: service.auth.mode === 'required' ? service.auth.keys_file : undefined },
   ];
-  return named.flatMap((one) => {
-    if (one === false || one.file === undefined || existsSync(path.resolve(cwd, one.file))) return [];
-    return [{ key: one.key, expected: 'a file or folder that exists', mend: `create ${path.resolve(cwd, one.file)}` }];
+  return named.flatMap(({ key, file }) => {
+    if (file === undefined || existsSync(path.resolve(cwd, file))) return [];
+    return [
+      { key, expected: 'a file that exists', ways: [way(`put it at ${path.resolve(cwd, file)}, or name another`)] },
+    ];
   });
 }
 
@@ -123,14 +154,14 @@ function headersBeforeRequest({ service }: Facts): readonly Finding[] {
   const { headers_timeout_ms: headers, request_timeout_ms: request } = service.http;
   if (headers < request) return [];
   const expected = `less than http.request_timeout_ms (${request}): headers arrive before the rest`;
-  return [{ key: 'http.headers_timeout_ms', expected, mend: 'lower it, or raise http.request_timeout_ms' }];
+  return [{ key: 'http.headers_timeout_ms', expected, ways: [way('lower it, or raise http.request_timeout_ms')] }];
 }
 
 function defaultTimeoutWithinLargest({ service }: Facts): readonly Finding[] {
   const largest = service.http.max_timeout_ms;
   if (service.timeout_seconds * 1000 <= largest) return [];
   const expected = `at most http.max_timeout_ms (${largest} ms)`;
-  return [{ key: 'timeout_seconds', expected, mend: 'lower it, or raise http.max_timeout_ms' }];
+  return [{ key: 'timeout_seconds', expected, ways: [way('lower it, or raise http.max_timeout_ms')] }];
 }
 
 function valueAt(service: Service, key: string): unknown {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.js';
 import { checkVersionFolder, type VersionCheck } from '../../models/check/check-version-folder.js';
 import { promoteVersion, retireVersion } from '../../models/import/edit-aliases.js';
@@ -11,6 +12,9 @@ import { openViews } from '../open-features.js';
 import { openCatalogue } from '../open-models.js';
 import type { ModelOperations, ModelReport } from '../operations.js';
 import { silentModelsObserver } from './silent-models-observer.js';
+
+/** For editors: the manifest's schema in the program's own folder. */
+const schemaFile = fileURLToPath(new URL('../../../docs/model.schema.json', import.meta.url));
 
 export const modelOperations: ModelOperations = {
   async list(config) {
@@ -42,6 +46,7 @@ export const modelOperations: ModelOperations = {
     const { folder, namesInvented } = await importModel({
       ...{ onnxFile, modelsDirectory, modelId, version },
       featureNames: columns,
+      schema: path.relative(path.join(modelsDirectory, modelId, version), schemaFile),
     });
     const report = await checkFolder(config, folder);
     const naming = 'the columns have no names in the graph: name them in model.yaml, or import with --columns a,b,c';

@@ -9,7 +9,7 @@ import { openPredictor } from './predictor.js';
 
 /** What the commands ask of the program. */
 export const operations: Operations = {
-  createService: (config) => Promise.resolve(createService(config)),
+  createService,
   hasApiKey,
   models: modelOperations,
   openPredictor,
