@@ -47,7 +47,7 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
     throw error;
   }
   return {
-    signature: (version) => Promise.resolve(signatureOf(describe(), version)),
+    signature: (version) => new Promise((resolve) => resolve(signatureOf(describe(), version))),
     predictBatch: (body) => pipeline.predictBatch(Buffer.from(body), newCall()),
     close,
   };
