@@ -123,7 +123,7 @@ function decodeRaw(head: TensorHead, raw: Uint8Array): OnnxTensorData | undefine
   if (raw.length % arrayType.BYTES_PER_ELEMENT !== 0) {
     throw new OnnxFormatError(`gives tensor '${head.name}' data that end within an element`);
   }
-  return new arrayType(raw.slice().buffer);
+  return new arrayType(new Uint8Array(raw).buffer);
 }
 
 function decodeTyped(head: TensorHead, range: MessageRange): OnnxTensorData | undefined {
