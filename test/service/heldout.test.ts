@@ -77,7 +77,7 @@ describe.each(cases)('demand 17: 40 held-out rows of $model_id $model_version', 
   });
 
   it('after the version was loaded again under another name', async () => {
-    const again = `${held.model_version.split('.')[0]}${held.model_version.includes('.') ? '.99.0' : '99'}`;
+    const again = held.model_version.includes('.') ? held.model_version.replace(/\d+$/, '99') : '99';
     const folder = path.join(models, held.model_id, again);
     cpSync(path.join(models, held.model_id, held.model_version), folder, { recursive: true });
     utimesSync(folder, new Date(), new Date());

@@ -52,7 +52,7 @@ export async function launchService(options: ServiceOptions = {}): Promise<Servi
   const url = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer) => {
       output += chunk.toString();
-      const found = /"message":"Listening"[^\n]*"url":"([^"]+)"/.exec(output)?.[1];
+      const found = /"url":"([^"]+)"[^\n]*"message":"Listening"/.exec(output)?.[1];
       if (found !== undefined) resolve(found);
     };
     child.stdout.on('data', read);

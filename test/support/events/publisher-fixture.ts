@@ -154,3 +154,16 @@ export function accountsHold(publisher: EventPublisher): boolean {
     Math.min(offered, delivered, journaled, dropped, inMemory) >= 0
   );
 }
+
+/** Ids of the events `from`, …, `to` - 1. */
+export const idsFrom = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, index) => `event-${from + index}`);
+
+/** Records the events `from`, …, `to` - 1; the answer counts how many of their promises have settled. */
+export function recordAll({ publisher }: Life, from: number, to: number): { settled: number } {
+  const outcome = { settled: 0 };
+  for (let number = from; number < to; number++) {
+    void publisher.record(predictionRecord(number))?.then(() => outcome.settled++);
+  }
+  return outcome;
+}
