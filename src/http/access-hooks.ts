@@ -53,13 +53,11 @@ function tooManyRequests(resetSeconds: number): ServiceError {
 }
 
 function credentialsOf(request: FastifyRequest): Credentials {
+  const address = request.ip;
   const apiKey = request.headers['x-api-key'];
   const bearer = bearerOf(request.headers.authorization);
-  return {
-    address: request.ip,
-    ...(typeof apiKey === 'string' && { apiKey }),
-    ...(bearer !== undefined && { bearer }),
-  };
+  if (typeof apiKey !== 'string') return bearer === undefined ? { address } : { address, bearer };
+  return bearer === undefined ? { address, apiKey } : { address, apiKey, bearer };
 }
 
 function bearerOf(authorization: string | undefined): string | undefined {

@@ -1,6 +1,15 @@
-import type { BatchReply, PredictionReply } from '../prediction/index.js';
+import type { PredictionReply } from '../prediction/index.js';
 
-/** The JSON text of a prediction's reply: one function, as it stands on the hot path. */
-export function predictionReplyJson(reply: PredictionReply | BatchReply): string {
-  return JSON.stringify(reply);
+/**
+ * The same text as JSON.stringify gives, for a fraction of its cost: this stands on the hot path. Ids and the timestamp have
+ * forms that need no escaping, and numbers are finite (shared/names.ts; models/ refuses the rest).
+ */
+export function predictionReplyJson(reply: PredictionReply): string {
+  const warnings = reply.warnings === undefined ? '' : `,"warnings":${JSON.stringify(reply.warnings)}`;
+  return (
+    `{"request_id":"${reply.request_id}","model_id":"${reply.model_id}"` +
+    `,"model_version":${JSON.stringify(reply.model_version)},"prediction":${JSON.stringify(reply.prediction)}` +
+    `,"confidence":${reply.confidence},"latency_ms":${reply.latency_ms},"timestamp":"${reply.timestamp}"` +
+    `,"cached":${reply.cached}${warnings}}`
+  );
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticator, RateLimiter } from '../../access/index.js';
-import type { BatchReply, PredictionReply, PredictionService } from '../../prediction/index.js';
+import type { CallContext, PredictionService } from '../../prediction/index.js';
 import { authenticateHook, rateLimitHook, type SyncHook } from '../access-hooks.js';
 import type { Admission, AdmissionKind } from '../admission.js';
 import { batchWeight } from '../batch-weight.js';
@@ -34,8 +34,9 @@ export function predictRoutes(app: FastifyInstance, parts: PredictRouteParts): v
   const authenticate = authenticateHook(parts.authenticator);
   const limit = rateLimitHook(parts.limiter);
   const checkHeaders = checkHeadersHook(parts.maxTimeoutMs);
-  const predict = handler(parts, (body, call) => parts.prediction.predict(body, call));
-  const predictBatch = handler(parts, (body, call) => parts.prediction.predictBatch(body, call));
+  const { prediction, responder } = parts;
+  const predict = handler(responder, (body, call) => prediction.predict(body, call), predictionReplyJson);
+  const predictBatch = handler(responder, (body, call) => prediction.predictBatch(body, call), JSON.stringify);
 
   app.post('/v1/predict', {
     onRequest: [authenticate, limit, checkHeaders],
@@ -71,20 +72,18 @@ function admitHook(admission: Admission | null, kind: AdmissionKind): SyncHook {
   };
 }
 
-type Ask = (body: Buffer, call: FastifyRequest['exchange']) => Promise<PredictionReply | BatchReply>;
-
 /** Not async: the reply is sent from the promise that the pipeline makes anyway. */
-function handler({ responder }: PredictRouteParts, ask: Ask) {
+function handler<Answer>(
+  responder: Responder,
+  ask: (body: Buffer, call: CallContext) => Promise<Answer>,
+  jsonOf: (answer: Answer) => string,
+) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const { exchange, body } = request;
     exchange.reachedPrediction = true;
     ask(Buffer.isBuffer(body) ? body : noBody, exchange)
       .then((answer) => {
-        responder.send(request, reply, {
-          status: 200,
-          contentType: jsonContentType,
-          body: predictionReplyJson(answer),
-        });
+        responder.send(request, reply, { status: 200, contentType: jsonContentType, body: jsonOf(answer) });
       })
       .catch((thrown: unknown) => responder.error(request, reply, thrown));
   };
