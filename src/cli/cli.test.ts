@@ -41,9 +41,9 @@ describe('every command', () => {
   });
 
   it('failing for another reason gives exit code 1 without a stack', async () => {
-    const { code, err } = await call('models show nothing');
+    const { code, err } = await call('models show irs');
     expect(code).toBe(1);
-    expect(err).toBe('inference: there is no model nothing in examples/models\n');
+    expect(err).toBe('inference: there is no model irs in examples/models; did you mean iris?\n');
   });
 });
 

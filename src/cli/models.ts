@@ -3,6 +3,8 @@ import { configOf, withConfig, type ConfigFlag, type Context } from './context.j
 import { CommandFailure, writeJson, writeText } from './io.js';
 import type { ModelReport } from '../app/operations.js';
 import type { ModelDescription } from '../models/index.js';
+import { nearestName } from '../shared/names.js';
+import type { Config } from '../config/schema.js';
 import { table } from './table.js';
 
 const flags: readonly ConfigFlag[] = ['models', 'features', 'data'];
@@ -48,11 +50,19 @@ function showCommand(context: Context): Command {
     const { config } = await configOf(command, context);
     const models = await (await context.operations()).models.list(config);
     const model = models.find((one) => one.model_id === modelId);
-    if (model === undefined)
-      throw new CommandFailure(`there is no model ${modelId} in ${config.inference_service.models.directory}`);
+    if (model === undefined) throw new CommandFailure(noSuchModel(modelId, models, config));
     if (wantsJson(command)) return writeJson(context.io.stdout, model);
     await writeText(context.io.stdout, modelText(model));
   });
+}
+
+function noSuchModel(modelId: string, models: readonly ModelDescription[], config: Config): string {
+  const meant = nearestName(
+    modelId,
+    models.map(({ model_id }) => model_id),
+  );
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+  return `there is no model ${modelId} in ${config.inference_service.models.directory}${hint}`;
 }
 
 function modelText(model: ModelDescription): string {

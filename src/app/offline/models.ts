@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/schema.js';
 import { checkVersionFolder, type VersionCheck } from '../../models/check/check-version-folder.js';
 import { promoteVersion, retireVersion } from '../../models/import/edit-aliases.js';
-import { importModel } from '../../models/import/import-model.js';
+import { ImportRefused, importModel } from '../../models/import/import-model.js';
 import { DirectoryRegistry } from '../../models/registry/directory-registry.js';
 import { loadOnnxRuntime } from '../../models/runtimes/onnx/load-onnx-runtime.js';
 import { problemText, type VersionProblem } from '../../models/version-problem.js';
 import { systemClock } from '../../shared/clock.js';
+import { messageOf } from '../../shared/errors.js';
 import { openViews } from '../open-features.js';
 import { openCatalogue } from '../open-models.js';
 import type { ModelOperations, ModelReport } from '../operations.js';
@@ -43,15 +44,17 @@ export const modelOperations: ModelOperations = {
   async import(config, { file, modelId, version, columns }) {
     const modelsDirectory = path.resolve(config.inference_service.models.directory);
     const onnxFile = path.resolve(file);
-    const { folder, namesInvented } = await importModel({
-      ...{ onnxFile, modelsDirectory, modelId, version },
-      featureNames: columns,
-      schema: path.relative(path.join(modelsDirectory, modelId, version), schemaFile),
-    });
+    const { folder, namesInvented } = await named(file, () =>
+      importModel({
+        ...{ onnxFile, modelsDirectory, modelId, version },
+        featureNames: columns,
+        schema: path.relative(path.join(modelsDirectory, modelId, version), schemaFile),
+      }),
+    );
     const report = await checkFolder(config, folder);
     const naming = 'the columns have no names in the graph: name them in model.yaml, or import with --columns a,b,c';
     const notes = namesInvented ? [...report.notes, naming] : report.notes;
-    return { manifest: path.relative('', path.join(folder, 'model.yaml')), report: { ...report, notes } };
+    return { manifest: shownPath(path.join(folder, 'model.yaml')), report: { ...report, notes } };
   },
 
   async promote(config, version, alias) {
@@ -64,9 +67,25 @@ export const modelOperations: ModelOperations = {
     const modelsDirectory = path.resolve(config.inference_service.models.directory);
     const place = { modelsDirectory, ...version };
     const { folder, aliases } = await retireVersion(place, { force, now: systemClock.now() });
-    return { folder: path.relative('', folder), aliases };
+    return { folder: shownPath(folder), aliases };
   },
 };
+
+/** What is wrong with a model file says where in the file: here, in which. */
+async function named<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ImportRefused) throw error;
+    throw new Error(`${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Relative to the current folder where it lies in it. */
+function shownPath(file: string): string {
+  const relative = path.relative('', file);
+  return relative.startsWith('..') ? file : relative;
+}
 
 async function checkFolder(config: Config, folder: string): Promise<ModelReport> {
   const { models: options } = config.inference_service;

@@ -55,6 +55,11 @@ describe('models', () => {
     expect((await models.check(config())).map(({ version, ok }) => [version, ok])).toEqual([['1', true]]);
   });
 
+  it('names a file that is no model', async () => {
+    const file = path.resolve('test/fixtures/models/truncated.onnx');
+    await expect(models.import(config(), { ...iris, file })).rejects.toThrow(`${file}: is truncated`);
+  });
+
   it('says that columns have no names', async () => {
     const { report } = await models.import(config(), iris);
     expect(report.notes.join('\n')).toContain('--columns');
@@ -111,8 +116,10 @@ describe('predictor', () => {
   });
 
   it('fails for a model that is not there', async () => {
-    mkdirSync(inFolder('models'));
-    await expect(operations.openPredictor(config(), 'iris')).rejects.toThrow('there is no model iris');
+    await operations.models.import(config(), { ...iris, columns });
+    await expect(operations.openPredictor(config(), 'irs')).rejects.toThrow(
+      /there is no model irs .*did you mean iris\?/,
+    );
   });
 });
 

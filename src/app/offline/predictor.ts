@@ -4,6 +4,7 @@ import { NullEventPublisher } from '../../events/null-publisher.js';
 import { silentFeaturesObserver } from '../../features/index.js';
 import { PredictionPipeline, type CallContext } from '../../prediction/index.js';
 import { systemClock } from '../../shared/clock.js';
+import { nearestName } from '../../shared/names.js';
 import { openFeatures, openViews } from '../open-features.js';
 import { openCatalogue } from '../open-models.js';
 import type { Predictor } from '../operations.js';
@@ -32,8 +33,13 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   });
   const describe = () => {
     const model = catalogue.describe(modelId);
-    if (model === undefined) throw new Error(`there is no model ${modelId} in ${models.directory}`);
-    return model;
+    if (model !== undefined) return model;
+    const meant = nearestName(
+      modelId,
+      catalogue.list().map(({ model_id }) => model_id),
+    );
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    throw new Error(`there is no model ${modelId} in ${models.directory}${hint}`);
   };
   const close = async () => {
     await catalogue.close();
