@@ -11,11 +11,23 @@ export default defineConfig({
       thresholds: { lines: 90 },
     },
     projects: [
+      {
+        test: {
+          // Real Redis, PostgreSQL, Kafka, MLflow, MLServer: see test/services/.
+          name: 'servers',
+          include: ['test/services/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+        },
+      },
       { test: { name: 'unit', include: ['src/**/*.test.ts'], pool: 'forks' } },
       {
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/services/**'],
           pool: 'forks',
           testTimeout: 60_000,
           hookTimeout: 60_000,
