@@ -11,11 +11,6 @@ export class EventQueue<T> {
     this.#items.push(item);
   }
 
-  /** The item at `index` from the front. */
-  at(index: number): T | undefined {
-    return this.#items[this.#head + index];
-  }
-
   /** The first `count` items, which stay. */
   first(count: number): T[] {
     return this.#items.slice(this.#head, this.#head + count) as T[];

@@ -38,7 +38,8 @@ export const eventsOptions = Type.Object(
     journal_max_bytes: Type.Integer({
       default: 1_073_741_824,
       minimum: 1_048_576,
-      description: 'Size of the journal of one worker; beyond it new events are dropped and counted.',
+      description:
+        'Size of the journal of one worker. Beyond it events wait in memory (buffer_size); beyond that, new ones are dropped and counted.',
     }),
     file_max_bytes: Type.Integer({
       default: 134_217_728,
