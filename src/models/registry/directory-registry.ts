@@ -36,6 +36,7 @@ export class DirectoryRegistry implements Registry {
       const absent = errorCode(error) === 'ENOENT';
       return emptySnapshot(
         absent ? 'the models folder does not exist' : `the models folder cannot be read: ${errorCode(error)}`,
+        false,
       );
     }
   }
@@ -45,54 +46,62 @@ export class DirectoryRegistry implements Registry {
     if (!modelIdPattern.test(modelId))
       return emptySnapshot(`${JSON.stringify(modelId)} is no model_id; set models.model_id`);
     const version = await readVersionFolder('1', root);
-    return { models: [{ modelId, versions: [version], aliases: new Map(), problems: [] }], ignored: [], problems: [] };
+    const model = { modelId, versions: [version], aliases: new Map<string, string>(), complete: true, problems: [] };
+    return { models: [model], ignored: [], complete: true, problems: [] };
   }
 }
 
-function emptySnapshot(message: string): RegistrySnapshot {
-  return { models: [], ignored: [], problems: [{ file: '.', message, severity: 'error' }] };
+function emptySnapshot(message: string, complete = true): RegistrySnapshot {
+  return { models: [], ignored: [], complete, problems: [{ file: '.', message, severity: 'error' }] };
 }
 
 async function scanModels(root: string, names: readonly string[]): Promise<RegistrySnapshot> {
   const ignored: IgnoredFolder[] = [];
   const problems: VersionProblem[] = [];
   const models: RegistryModel[] = [];
+  let complete = true;
   for (const name of names) {
     const found = await findFolder(root, root, name);
     if (found === undefined) continue;
-    if ('problem' in found) problems.push(found.problem);
-    else if (modelIdPattern.test(name)) models.push(await scanModel(root, name, ignored));
+    if ('problem' in found) {
+      problems.push(found.problem);
+      complete &&= !found.unreadable;
+    } else if (modelIdPattern.test(name)) models.push(await scanModel(root, name, ignored));
     else ignored.push({ folder: name, reason: 'its name is no model_id' });
   }
   if (models.length === 0 && problems.length === 0) {
     problems.push({ file: '.', message: 'the models folder holds no model', severity: 'error' });
   }
-  return { models, ignored, problems };
+  return { models, ignored, complete, problems };
 }
 
 async function scanModel(root: string, modelId: string, ignored: IgnoredFolder[]): Promise<RegistryModel> {
   const problems: VersionProblem[] = [];
   const versions: RegistryVersion[] = [];
+  let complete = true;
   try {
     const folder = await realpath(join(root, modelId));
     for (const name of await readdir(folder)) {
       const found = await findFolder(root, folder, name);
       if (found === undefined) continue;
-      if ('problem' in found) problems.push(found.problem);
-      else if (isVersionName(name)) versions.push(await readVersionFolder(name, found.folder));
+      if ('problem' in found) {
+        problems.push(found.problem);
+        complete &&= !found.unreadable;
+      } else if (isVersionName(name)) versions.push(await readVersionFolder(name, found.folder));
       else ignored.push({ folder: `${modelId}/${name}`, reason: 'its name is neither semver nor a positive integer' });
     }
     const reading = await readAliasesOf(folder);
     problems.push(...reading.problems);
     versions.sort((a, b) => compareVersions(a.version, b.version));
-    return { modelId, versions, aliases: reading.aliases, problems };
+    return { modelId, versions, aliases: reading.aliases, complete, problems };
   } catch (error) {
     problems.push({ file: modelId, message: `cannot be read: ${errorCode(error)}`, severity: 'error' });
-    return { modelId, versions, aliases: undefined, problems };
+    return { modelId, versions, aliases: undefined, complete: false, problems };
   }
 }
 
-type FoundFolder = { readonly folder: string } | { readonly problem: VersionProblem };
+/** `unreadable`: it may well be there. */
+type FoundFolder = { readonly folder: string } | { readonly problem: VersionProblem; readonly unreadable: boolean };
 
 /** The folder `name` of `parent`, links resolved; undefined for files and hidden entries. */
 async function findFolder(root: string, parent: string, name: string): Promise<FoundFolder | undefined> {
@@ -101,10 +110,15 @@ async function findFolder(root: string, parent: string, name: string): Promise<F
     const real = await realpath(join(parent, name));
     if (!(await stat(real)).isDirectory()) return undefined;
     if (isInside(root, real)) return { folder: real };
-    return { problem: { file: name, message: 'is a link that leaves the models folder', severity: 'error' } };
+    return refusedFolder(name, 'is a link that leaves the models folder', false);
   } catch (error) {
-    return { problem: { file: name, message: `cannot be read: ${errorCode(error)}`, severity: 'error' } };
+    const dangling = errorCode(error) === 'ENOENT';
+    return refusedFolder(name, dangling ? 'is a link to nothing' : `cannot be read: ${errorCode(error)}`, !dangling);
   }
+}
+
+function refusedFolder(file: string, message: string, unreadable: boolean): FoundFolder {
+  return { problem: { file, message, severity: 'error' }, unreadable };
 }
 
 async function readAliasesOf(folder: string): Promise<AliasesReading> {

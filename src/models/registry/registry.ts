@@ -16,6 +16,8 @@ export interface RegistryModel {
   readonly versions: readonly RegistryVersion[];
   /** Alias → version as written; undefined when they cannot be read, so that nobody falls back in silence. */
   readonly aliases: ReadonlyMap<string, string> | undefined;
+  /** false: something could not be read, so a version that is not listed may still be there. */
+  readonly complete: boolean;
   readonly problems: readonly VersionProblem[];
 }
 
@@ -29,6 +31,8 @@ export interface IgnoredFolder {
 export interface RegistrySnapshot {
   readonly models: readonly RegistryModel[];
   readonly ignored: readonly IgnoredFolder[];
+  /** false: something could not be read, so a model that is not listed may still be there. */
+  readonly complete: boolean;
   /** What is wrong with the registry as a whole. */
   readonly problems: readonly VersionProblem[];
 }
