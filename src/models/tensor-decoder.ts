@@ -8,7 +8,8 @@ import type { OutputScalar, OutputValue, RowOutputs } from './tensor-types.js';
  * @throws ServiceError INTERNAL_ERROR when a tensor is absent or its first dimension is not the rows
  */
 export function decodeOutputs(tensors: TensorMap, rows: number, names = Object.keys(tensors)): RowOutputs[] {
-  const decoded: Record<string, OutputValue>[] = Array.from({ length: rows }, () => ({}));
+  const decoded: Record<string, OutputValue>[] = [];
+  for (let row = 0; row < rows; row++) decoded.push({});
   for (const name of names) {
     const tensor = tensors[name];
     if (tensor === undefined) throw new ServiceError('INTERNAL_ERROR', `The model gave no output '${name}'`);
@@ -27,7 +28,11 @@ function decodeTensor(name: string, tensor: Tensor, rows: Record<string, OutputV
   }
   const read = readerOf(tensor);
   const width = rest.reduce((product, dim) => product * dim, 1);
-  for (const [index, row] of rows.entries()) row[name] = rowValue(read, rest, { start: index * width, width });
+  let start = 0;
+  for (const row of rows) {
+    row[name] = rowValue(read, rest, { start, width });
+    start += width;
+  }
 }
 
 type Read = (at: number) => OutputScalar;

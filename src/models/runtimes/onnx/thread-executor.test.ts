@@ -132,6 +132,19 @@ describe('ThreadExecutor', () => {
     expect(new Set(await Promise.all(calls))).toEqual(new Set(['answered']));
   });
 
+  it('gives the places of callers who have gone to others', async () => {
+    const p = await puppet();
+    const gone = new AbortController();
+    const first = codeOf(p.run());
+    const left = Array.from({ length: 64 }, () => codeOf(p.run(gone.signal)));
+    gone.abort();
+    const last = codeOf(p.run());
+    p.thread.answer();
+    p.thread.answer();
+    expect(await Promise.all([first, last])).toEqual(['answered', 'answered']);
+    expect(new Set(await Promise.all(left))).toEqual(new Set(['INFERENCE_TIMEOUT']));
+  });
+
   it('fails what is pending when the thread crashes, refuses meanwhile, and starts it again', async () => {
     const p = await puppet();
     const calls = [p.run(), p.run()].map(codeOf);

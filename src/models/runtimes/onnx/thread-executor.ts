@@ -88,12 +88,19 @@ export class ThreadExecutor implements Executor {
   #refusal(): ServiceError | undefined {
     if (this.#closing !== undefined) return closedError();
     if (this.#state.is === 'crashed' || this.#state.is === 'stopped') return crashedError();
-    if (this.#waiting.length >= maxWaiting) {
+    if (this.#waiting.length >= maxWaiting && this.#stillWaiting() >= maxWaiting) {
       return new ServiceError('SERVICE_UNAVAILABLE', 'Too many predictions are waiting for this model', {
         retryAfterSeconds: 1,
       });
     }
     return undefined;
+  }
+
+  /** Forgets the calls whose callers have gone. */
+  #stillWaiting(): number {
+    const waiting = this.#waiting.filter((call) => !call.settled);
+    this.#waiting.splice(0, this.#waiting.length, ...waiting);
+    return waiting.length;
   }
 
   /** Starts the next call that somebody still waits for; when none is left and we are closing, lets the thread end. */
