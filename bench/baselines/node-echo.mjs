@@ -1,4 +1,5 @@
 // The measure of all others: node:http, JSON.parse, JSON.stringify, nothing else.
+import { Buffer } from 'node:buffer';
 import { createServer } from 'node:http';
 
 const port = Number(process.argv[2]);

@@ -197,6 +197,7 @@ static void count_answer(const Connection *connection, uint64_t latency) {
 }
 
 static void finish_request(Connection *connection, uint64_t now) {
+  stats.answered_in_all++;
   if (options.closed ? measured(now) : measured(connection->due)) count_answer(connection, now - connection->due);
   if (connection->response.closes) return close_connection(connection, now);
   in_flight--;

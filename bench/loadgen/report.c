@@ -27,9 +27,9 @@ static void print_histogram(const char *name, const Histogram *histogram, int wi
 }
 
 static void print_counts(const Stats *stats) {
-  printf("\"counts\":{\"due\":%llu,\"sent\":%llu,\"answered\":%llu,\"good\":%llu,\"late\":%llu,\"wrong\":%llu",
+  printf("\"counts\":{\"due\":%llu,\"sent\":%llu,\"answered\":%llu,\"answered_in_all\":%llu,\"good\":%llu,\"late\":%llu,\"wrong\":%llu",
          (unsigned long long)stats->due, (unsigned long long)stats->sent, (unsigned long long)stats->answered,
-         (unsigned long long)stats->good, (unsigned long long)stats->late, (unsigned long long)stats->wrong);
+         (unsigned long long)stats->answered_in_all, (unsigned long long)stats->good, (unsigned long long)stats->late, (unsigned long long)stats->wrong);
   printf(",\"timeouts\":%llu,\"resets\":%llu,\"broken\":%llu},\"status\":{", (unsigned long long)stats->timeouts,
          (unsigned long long)stats->resets, (unsigned long long)stats->broken);
   const char *comma = "";

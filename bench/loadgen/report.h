@@ -14,6 +14,8 @@ typedef struct {
   uint64_t good, late, wrong;
   uint64_t timeouts, resets, broken;
   uint64_t body_bytes;
+  /* From the first request to the last, warm-up and all. */
+  uint64_t answered_in_all;
   Histogram ok, refused, all;
 } Stats;
 

@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { placed, type Machine } from './machine.js';
+import { processUse } from './process-tree.js';
+import type { RunningServer } from './server.js';
+import type { Histogram, Percentiles } from './statistics.js';
+import { benchFolder, TOLERANCE, writeWorkload, type Workload } from './workload.js';
+
+export interface Load {
+  /** Requests a second; left out: closed loop. */
+  readonly rate?: number;
+  readonly connections: number;
+  readonly durationSeconds: number;
+  readonly warmupSeconds: number;
+  readonly seed?: number;
+  /** Sleeps between events: for load in the background. */
+  readonly relaxed?: boolean;
+}
+
+type Latencies = Percentiles & { readonly mean: number; readonly histogram: Histogram };
+
+/** What the load generator prints. */
+export interface LoadReport {
+  readonly due_rps: number;
+  readonly sent_rps: number;
+  readonly answered_rps: number;
+  readonly good_rps: number;
+  readonly body_bytes: number;
+  readonly counts: Readonly<
+    Record<
+      'due' | 'sent' | 'answered' | 'answered_in_all' | 'good' | 'late' | 'wrong' | 'timeouts' | 'resets' | 'broken',
+      number
+    >
+  >;
+  readonly status: Readonly<Record<string, number>>;
+  readonly latency_us: { readonly all: Latencies; readonly ok: Latencies; readonly refused: Latencies };
+  readonly generator: {
+    readonly busy: number;
+    readonly cpu_share: number;
+    /** Had its core to itself, time to spare, and turned to each request when it was due. */
+    readonly trustworthy: boolean;
+    readonly lag_us: Percentiles;
+  };
+}
+
+export interface Measured extends LoadReport {
+  /** CPU of the server, all threads and children, for one answer. */
+  readonly cpuMicroseconds: number;
+}
+
+const run = promisify(execFile);
+const generator = path.join(benchFolder, '.build', 'loadgen');
+
+/** Runs the load generator against a server. Never throws for what the server answers. */
+export async function applyLoad(
+  server: RunningServer,
+  workload: Workload,
+  load: Load,
+  machine: Machine,
+): Promise<Measured> {
+  const files = writeWorkload(workload, machine.scratch);
+  const expect = server.contender.predicts ? ['--expect', files.expected, '--tolerance', String(TOLERANCE)] : [];
+  const options = {
+    '--port': server.port,
+    '--path': workload.path,
+    '--bodies': files.bodies,
+    '--connections': load.connections,
+    '--duration': load.durationSeconds,
+    '--warmup': load.warmupSeconds,
+    '--seed': load.seed ?? 1,
+  };
+  const kind = load.rate === undefined ? ['--closed'] : ['--rate', String(load.rate)];
+  const flags = [...kind, '--histograms', ...(load.relaxed === true ? ['--relaxed'] : []), ...expect];
+  const [program, ...rest] = placed(machine, machine.loadCore, [
+    generator,
+    ...Object.entries(options).flatMap(([name, value]) => [name, String(value)]),
+    ...flags,
+    ...server.headers.flatMap((header) => ['--header', header]),
+  ]) as [string, ...string[]];
+  const before = processUse(server.pid).cpuSeconds;
+  const { stdout } = await run(program, rest, { maxBuffer: 64 * 1024 * 1024 });
+  const used = processUse(server.pid).cpuSeconds - before;
+  const report = JSON.parse(stdout) as LoadReport;
+  return { ...report, cpuMicroseconds: (used / report.counts.answered_in_all) * 1e6 };
+}
+
+/** Measures again, twice at most, when the generator says of itself that it was hindered. The last try stands as it is. */
+export async function applyTrustworthyLoad(...request: Parameters<typeof applyLoad>): Promise<Measured> {
+  for (let tries = 1; ; tries++) {
+    const measured = await applyLoad(...request);
+    if (measured.generator.trustworthy || tries === 3) return measured;
+  }
+}
+
+/** Every answer a right 200 and none missing: without that a measurement of speed says nothing. @throws Error */
+export function checkAllRight(server: RunningServer, { counts, status }: LoadReport): void {
+  const faults = counts.wrong + counts.timeouts + counts.resets + counts.broken;
+  if (faults === 0 && status['200'] === counts.answered) return;
+  throw new Error(`${server.contender.name}: not all answers right: ${JSON.stringify({ counts, status })}`);
+}

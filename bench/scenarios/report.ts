@@ -1,0 +1,67 @@
+import type { ContenderName } from '../measure/contenders.js';
+import type { Percentiles, Spread } from '../measure/statistics.js';
+
+/** What a run found; `--json` writes it as it is. Rates are a second, latencies µs, memory MB. */
+export interface SaturationResult {
+  readonly name: ContenderName;
+  readonly rps: Spread;
+  /** Requests a second over the echo's, round by round. */
+  readonly ofEcho: Spread;
+  readonly cpuMicroseconds: Spread;
+  /** The echo's CPU a request over this one's: steadier than `ofEcho` where the core is shared. */
+  readonly cpuOfEcho: Spread;
+  readonly bodyBytes: number;
+  readonly startSeconds: number;
+  readonly idlePssMb: number;
+  readonly idleRssMb: number;
+  readonly loadedPssMb: number;
+  readonly untrustworthyRuns: number;
+}
+
+export interface OpenLoopResult {
+  readonly name: ContenderName;
+  readonly rate: number;
+  readonly latency: Percentiles;
+  readonly p50OfEcho: number;
+  readonly p99OfEcho: number;
+  readonly cpuMicroseconds: Spread;
+  readonly untrustworthyRuns: number;
+}
+
+export interface BatchResult {
+  readonly name: ContenderName;
+  readonly rowsPerSecond: Spread;
+  /** Over the rows a second of single calls. */
+  readonly ofSingle: number;
+  readonly untrustworthyRuns: number;
+}
+
+export interface OverloadResult {
+  readonly name: ContenderName;
+  /** Requests a second in closed loop. */
+  readonly capacity: number;
+  readonly factor: number;
+  /** Right answers within 100 ms of when they were due, over the capacity. */
+  readonly goodput: number;
+  readonly refusedShare: number;
+  readonly missingShare: number;
+  readonly latencyOk: Percentiles;
+  readonly latencyRefused: Percentiles;
+  readonly trustworthy: boolean;
+}
+
+export interface IsolationResult {
+  readonly name: ContenderName;
+  readonly alone: Percentiles;
+  readonly beside: Percentiles;
+  readonly slowRps: number;
+  readonly untrustworthyRuns: number;
+}
+
+export interface BenchReport {
+  saturation: SaturationResult[];
+  open: OpenLoopResult[];
+  batch: BatchResult[];
+  overload: OverloadResult[];
+  isolation: IsolationResult[];
+}
