@@ -91,6 +91,8 @@ describe('the OpenAPI document', () => {
   it('knows strict requests from loose ones', () => {
     expect(fits('PredictionRequest', { model_id: 'm', entities: { a: 'x', b: 7 } })).toBe(true);
     expect(fits('PredictionRequest', { model_id: 'm', extra: 1 })).toBe(false);
+    expect(fits('PredictionRequest', { model_id: 'm', features: { a: null, b: [[1, null], ['x']] } })).toBe(true);
+    expect(fits('PredictionRequest', { model_id: 'm', features: { a: {} } })).toBe(false);
     expect(fits('PredictionRequest', { model_id: 'm', entities: { a: null } })).toBe(false);
     expect(fits('PredictionRequest', { model_id: 'm', options: { timeout_ms: 99 } })).toBe(false);
   });

@@ -11,9 +11,19 @@ const modelVersion = Type.String({
   example: '1.1.0',
 });
 const servedVersion = Type.String({ description: 'The version that answered.', example: '1.1.0' });
-const features = mapOf(undefined, {
+const features = mapOf(ref('FeatureValue'), {
   description:
     'Feature values by name; GET /v1/models/{model_id} has their schema. Nothing is coerced, unknown names are refused.',
+});
+/** Each alternative is nullable: in OpenAPI 3.0.3 `nullable` means something only beside `type`. */
+const featureValue = Type.Unsafe({
+  anyOf: [
+    { type: 'number', nullable: true },
+    { type: 'string', nullable: true },
+    { type: 'boolean', nullable: true },
+    { type: 'array', nullable: true, items: ref('FeatureValue') },
+  ],
+  description: 'A scalar, or nested arrays of scalars for a feature with a shape; null only where the model allows it.',
 });
 const entityKey = Type.Unsafe({
   anyOf: [
@@ -53,6 +63,7 @@ const requestOptions = ({ max_timeout_ms }: HttpOptions) =>
   );
 
 const singleSchemas = (options: HttpOptions) => ({
+  FeatureValue: featureValue,
   PredictionOptions: requestOptions(options),
   PredictionRequest: Type.Object(
     {
