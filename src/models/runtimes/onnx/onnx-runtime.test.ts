@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { cp, mkdtemp, rm, symlink, unlink } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../shared/clock.js';
 import { Deadline } from '../../../shared/deadline.js';
 import { ModelLoadError } from '../../model-load-error.js';
+import { WireWriter } from '../../onnx/wire-writer.js';
 import { runtimeContract } from '../../runtime.contract.js';
 import type { Tensor, TensorMap } from '../../runtime.js';
 import { decodeOutputs } from '../../tensor-decoder.js';
@@ -172,6 +173,19 @@ describe('loadOnnxRuntime', () => {
     expect(y?.data[0]).toBe(3);
   });
 
+  it('loads a large model in a worker thread at once', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'onnx-large-'));
+    closers.push(() => rm(folder, { recursive: true }));
+    const docString = new WireWriter().bytes(6, new Uint8Array(9 * 2 ** 20).fill(32)).finish();
+    const file = path.join(folder, 'model.onnx');
+    await writeFile(file, [readFileSync(path.join(models, 'half-plus-two.onnx')), docString]);
+    const runtime = await load('', { file, folder });
+    expect(runtime.describe()).toMatchObject({
+      executor: 'worker',
+      executor_reason: 'the model has 10 MiB: loading it would stop the event loop',
+    });
+  });
+
   it('runs one row at a time where the graph says so', async () => {
     const runtime = await load('fixed-batch-one.onnx');
     expect(runtime.maxRows).toBe(1);
@@ -220,6 +234,7 @@ describe('loadOnnxRuntime', () => {
     ['pickle.onnx', 'skl2onnx'],
     ['nowhere.onnx', 'cannot be read (ENOENT)'],
     ['no-outputs.onnx', 'the graph has no outputs'],
+    ['no-output-per-row.onnx', "output 'mean' has the shape [] for 64 rows: its first dimension is not the rows"],
     ['sequence-output.onnx', "output 'parts' is a sequence"],
     ['bfloat16-input.onnx', "input 'x' is a tensor of element type bfloat16"],
     ['unknown-operator.onnx', "node 'frob' uses the operator Frobnicate, which operator set 15 does not have"],
