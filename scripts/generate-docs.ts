@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cliMarkdown } from './docs/cli-markdown.js';
+import { decisionsIndex } from './docs/decisions-index.js';
 import { errorsMarkdown } from './docs/errors-markdown.js';
 import { metricsMarkdown } from './docs/metrics-markdown.js';
 import { openApiText } from './docs/openapi-text.js';
@@ -23,6 +24,7 @@ const documents: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/errors.md': errorsMarkdown,
   'docs/metrics.md': metricsMarkdown,
   'docs/cli.md': cliMarkdown,
+  'docs/adr/README.md': decisionsIndex,
   'docs/openapi.json': openApiText,
   'docs/model.schema.json': () => schemaText(manifestSchema, 'model.yaml: one version of a model'),
   'docs/features.schema.json': () => schemaText(featureViewsSchema, 'features.yaml: feature views'),

@@ -17,7 +17,7 @@ export const exitCodes = { ok: 0, failure: 1, usage: 2 } as const;
 
 /** All commands, for parsing and for docs/cli.md. */
 export function createProgram(context: Context): Command {
-  const program = new Command('inference')
+  const program = new Command('bin/inference')
     .description('Serves predictions from trained models, and looks after models, features, events and keys.')
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 used wrongly.\nExample: bin/inference serve --port 8000');
   const commands = [

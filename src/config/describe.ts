@@ -11,7 +11,8 @@ export function configurationMarkdown(): string {
 /** .env.example, from the schema: every variable, commented out, with its default. */
 export function environmentExample(): string {
   const head = `# Every setting as an environment variable. Generated from the schema: npm run docs.
-# A variable may end in _FILE to name a file that holds the value (secrets).`;
+# A variable may end in _FILE to name a file that holds the value (secrets).
+# To use it: cp .env.example .env, edit, then: set -a; . ./.env; set +a`;
   const named = Object.entries(namedVariables).map(([name, key]) => example(name, settingsByKey.get(key)));
   const all = groups()
     .filter(({ settings: group }) => group.every(({ path }) => path.length > 1))
