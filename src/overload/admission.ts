@@ -1,0 +1,127 @@
+import type { Clock } from '../shared/clock.js';
+import { ServiceError } from '../shared/errors.js';
+import type { LoopProbe } from './loop-probe.js';
+import { LoopQueue } from './loop-queue.js';
+import type { AdmissionState, OverloadObserver, ShedReason } from './observer.js';
+import { PlaceCost } from './place-cost.js';
+import { Pressure } from './pressure.js';
+
+export interface AdmissionOptions {
+  /** Requests in flight at most. */
+  readonly maxConcurrency: number;
+  /** Estimated wait in milliseconds beyond which a request is refused. */
+  readonly maxQueueMs: number;
+  readonly clock: Clock;
+  readonly loop: LoopProbe;
+  readonly observer: OverloadObserver;
+}
+
+/** While shedding, a turn of the loop ends its admissions after this share of `maxQueueMs`: a refusal waits two turns at most. */
+const turnShare = 0.1;
+/** Shedding ends when nothing had to be refused for this long. */
+const calmMs = 100;
+
+/**
+ * Decides, before a body is parsed, whether a prediction can be answered in time. Bursts may queue for up to `maxQueueMs`; once the loop
+ * is later than that, it does a little work a turn and refuses the rest until the overload is over. Without that second rule those
+ * refused would wait as long as those admitted.
+ */
+export class AdmissionControl {
+  readonly #options: AdmissionOptions;
+  readonly #loop: LoopQueue;
+  readonly #places: PlaceCost;
+  readonly #pressure: Pressure;
+  #inFlight = 0;
+  #state: AdmissionState = 'open';
+  #lastRefusal = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    this.#loop = new LoopQueue(options.clock, options.loop);
+    this.#places = new PlaceCost(options.clock);
+    this.#pressure = new Pressure(options.clock);
+  }
+
+  /** Leaves the place that was taken, to be called once the reply is sent (a second call does nothing); or the SERVICE_UNAVAILABLE. */
+  enter(): (() => void) | ServiceError {
+    this.#loop.arrived();
+    const reason = this.#refusal();
+    if (reason !== undefined) return this.#refuse(reason);
+    this.#pressure.admitted();
+    this.#places.admitted(++this.#inFlight);
+    const turn = this.#loop.admit();
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#inFlight--;
+      this.#loop.finish(turn);
+    };
+  }
+
+  /** Something admitted waited this long for its model's turn (a batch's oldest row): measured, not estimated. */
+  queueWaited(milliseconds: number): void {
+    this.#places.waited(milliseconds);
+  }
+
+  /**
+   * Whether the overload lasts and is such that refusals eat up the time of the loop: then connections may be left unread for a moment.
+   * What has been read is answered in any case.
+   */
+  shouldPauseReading(): boolean {
+    return this.#state === 'shedding' && this.#pressure.sustained;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  get state(): AdmissionState {
+    return this.#state;
+  }
+
+  #refusal(): ShedReason | undefined {
+    const { maxConcurrency, maxQueueMs } = this.#options;
+    if (this.#inFlight >= maxConcurrency) return 'concurrency';
+    if (this.#loopIsLate()) return 'loop';
+    return this.#inFlight * this.#places.milliseconds > maxQueueMs ? 'queue' : undefined;
+  }
+
+  #loopIsLate(): boolean {
+    const { maxQueueMs, clock } = this.#options;
+    if (this.#state === 'shedding' && clock.monotonic() - this.#lastRefusal > calmMs) this.#change('open');
+    if (this.#state === 'open') {
+      if (this.#loop.waitMs() <= maxQueueMs) return false;
+      this.#change('shedding');
+    }
+    return this.#loop.admittedInTurn > 0 && this.#loop.turnMs() >= maxQueueMs * turnShare;
+  }
+
+  #refuse(reason: ShedReason): ServiceError {
+    if (reason === 'loop') this.#lastRefusal = this.#options.clock.monotonic();
+    this.#pressure.refused();
+    this.#options.observer.shed(reason);
+    return refusals[reason];
+  }
+
+  #change(state: AdmissionState): void {
+    this.#state = state;
+    if (state === 'shedding') this.#lastRefusal = this.#options.clock.monotonic();
+    this.#options.observer.admissionState(state);
+  }
+}
+
+/** Made once: to take the stack costs more than all the rest of a refusal. */
+const refusals: Readonly<Record<ShedReason, ServiceError>> = {
+  concurrency: refusalFor('concurrency', 'Too many predictions are in flight'),
+  loop: refusalFor('loop', 'The service is busy: this prediction would have waited too long'),
+  queue: refusalFor('queue', 'The models are busy: this prediction would have waited too long'),
+};
+
+function refusalFor(limit: ShedReason, message: string): ServiceError {
+  return new ServiceError('SERVICE_UNAVAILABLE', message, { retryAfterSeconds: 1, details: { limit } });
+}
+
+export function createAdmission(options: AdmissionOptions): AdmissionControl {
+  return new AdmissionControl(options);
+}

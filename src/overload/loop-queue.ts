@@ -1,0 +1,91 @@
+import type { Clock } from '../shared/clock.js';
+import type { LoopProbe } from './loop-probe.js';
+
+/** A shorter wait of the loop is not taken for rest: reading the clocks takes that long. */
+const restMs = 0.05;
+/** Share of the past that each busy turn keeps in the mean cost. */
+const memory = 0.95;
+/** Requests without cost that the mean begins with, so that one slow turn (a garbage collection) is not taken for the rule. */
+const priorRequests = 20;
+
+/**
+ * The event loop seen as a queue. Requests wait in the kernel while a turn of the loop runs, and then behind those that the next
+ * turn reads before them; neither shows in a count of requests in flight. What can be known is how long the last turn took (a request
+ * read now has waited half of it on average), how long this one has taken, and what those admitted in it will still cost. Requests
+ * that outlive their turn wait for something outside, not for the loop.
+ */
+export class LoopQueue {
+  readonly #clock: Clock;
+  readonly #loop: LoopProbe;
+  #turn = 0;
+  #inTurn = false;
+  #turnStart = 0;
+  #idleAtStart = 0;
+  #lastTurnMs = 0;
+  #admitted = 0;
+  #unfinished = 0;
+  #finished = 0;
+  #busyMs = 0;
+  #requests = priorRequests;
+  readonly #endTurn = (): void => {
+    this.#inTurn = false;
+  };
+
+  constructor(clock: Clock, loop: LoopProbe) {
+    this.#clock = clock;
+    this.#loop = loop;
+    this.#idleAtStart = loop.idleMs();
+  }
+
+  /** To be called for each arrival, before the others. */
+  arrived(): void {
+    if (!this.#inTurn) this.#beginTurn(this.#clock.monotonic());
+  }
+
+  /** Mean milliseconds that a request admitted now has waited and will wait for the loop. */
+  waitMs(): number {
+    return this.#lastTurnMs / 2 + this.turnMs();
+  }
+
+  /** How long this turn has taken, and will take for what was admitted in it. */
+  turnMs(): number {
+    return this.#clock.monotonic() - this.#turnStart + this.#unfinished * this.costMs;
+  }
+
+  get admittedInTurn(): number {
+    return this.#admitted;
+  }
+
+  /** Mean loop time of a request, with the refusals made beside it. Learned from turns that follow one another without rest. */
+  get costMs(): number {
+    return this.#busyMs / this.#requests;
+  }
+
+  /** Takes note of an admission; the answer is the turn that it belongs to. */
+  admit(): number {
+    this.#admitted++;
+    this.#unfinished++;
+    return this.#turn;
+  }
+
+  finish(turn: number): void {
+    this.#finished++;
+    if (turn === this.#turn) this.#unfinished--;
+  }
+
+  #beginTurn(now: number): void {
+    const idle = this.#loop.idleMs();
+    const rested = idle - this.#idleAtStart > restMs;
+    this.#lastTurnMs = rested ? 0 : now - this.#turnStart;
+    if (!rested && this.#finished > 0) {
+      this.#busyMs = this.#busyMs * memory + this.#lastTurnMs;
+      this.#requests = this.#requests * memory + this.#finished;
+    }
+    this.#inTurn = true;
+    this.#turn++;
+    this.#turnStart = now;
+    this.#idleAtStart = idle;
+    this.#admitted = this.#unfinished = this.#finished = 0;
+    this.#loop.endOfTurn(this.#endTurn);
+  }
+}
