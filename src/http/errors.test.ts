@@ -9,7 +9,7 @@ import {
 import type { EdgeOverrides } from '../../test/support/edge.js';
 import { errorCodes, ServiceError, type ErrorCode } from '../shared/errors.js';
 import { errorStatus } from './error-status.js';
-import { isErrorBody, isProblemDetails } from './error-schema.contract.js';
+import { isErrorBody, isProblemDetails } from '../../test/support/openapi-fit.js';
 import type { HttpServer } from './index.js';
 
 const json = { 'content-type': 'application/json' };

@@ -22,7 +22,7 @@ export interface FinishedHttpRequest {
 
 /** Told of what happens at the edge. */
 export interface HttpObserver {
-  /** Once for every request that has headers, when its reply is handed to the socket. */
+  /** Once for every request that Fastify gets, when its reply is handed to the socket. What HTTP itself refuses is `protocolError` alone. */
   requestFinished(request: FinishedHttpRequest): void;
   /** The HTTP or TLS layer refused what came before it was a request. `reason` is a word of a closed set. */
   protocolError(reason: ProtocolErrorReason): void;

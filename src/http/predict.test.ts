@@ -11,7 +11,7 @@ import {
 } from '../../test/support/edge.js';
 import { ManualClock } from '../shared/clock.js';
 import { ServiceError } from '../shared/errors.js';
-import { fits } from './error-schema.contract.js';
+import { fits } from '../../test/support/openapi-fit.js';
 import type { HttpServer } from './index.js';
 
 const headers = { 'content-type': 'application/json' };

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEdge, FakePrediction, parseReply, RecordingHttpObserver, sendRaw } from '../../test/support/edge.js';
-import { isErrorBody } from './error-schema.contract.js';
+import { isErrorBody } from '../../test/support/openapi-fit.js';
 import type { HttpServer } from './index.js';
 
 const host = 'Host: localhost\r\n';

@@ -8,7 +8,7 @@ import {
   OneKeyAuthenticator,
 } from '../../test/support/edge.js';
 import type { Readiness } from './index.js';
-import { fits } from './error-schema.contract.js';
+import { fits } from '../../test/support/openapi-fit.js';
 import type { HttpServer } from './index.js';
 
 const fraud = { ...mortgageDenial, model_id: 'fraud' };

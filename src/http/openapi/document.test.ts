@@ -3,7 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { describe, expect, it } from 'vitest';
 import { createEdge } from '../../../test/support/edge.js';
 import { errorCodes } from '../../shared/errors.js';
-import { fits } from '../error-schema.contract.js';
+import { fits } from '../../../test/support/openapi-fit.js';
 import { errorStatus } from '../error-status.js';
 import { httpOptions } from '../options.js';
 import { batchExample, predictionExamples } from '../schemas/examples.js';

@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv';
-import { httpOptions } from './options.js';
-import { openApiDocument } from './openapi/document.js';
+import { httpOptions } from '../../src/http/options.js';
+import { openApiDocument } from '../../src/http/openapi/document.js';
 import { Value } from '@sinclair/typebox/value';
 
 const document = openApiDocument({ version: '0', options: Value.Create(httpOptions) }) as {
