@@ -107,7 +107,7 @@ function keepVersionsAsWritten(document: Document): void {
 /** An integer stands plain; what YAML would read as another number is quoted. */
 function versionScalar(version: string): Scalar {
   const scalar = new Scalar<unknown>(/^[1-9]\d*$/.test(version) ? Number(version) : version);
-  return scalar as Scalar;
+  return scalar;
 }
 
 function aliasesPath({ modelsDirectory, modelId }: VersionPlace): string {

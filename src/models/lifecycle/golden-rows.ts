@@ -127,7 +127,7 @@ class Comparison {
     if (typeof got === 'number' && typeof want === 'number') this.#compareNumbers(where, got, want);
     else if (Array.isArray(got) && Array.isArray(want)) this.#compareLists(where, got as readonly JsonValue[], want);
     else if (isPlainObject(got) && isPlainObject(want))
-      this.#compareObjects(where, got as Record<string, JsonValue>, want);
+      this.#compareObjects(where, got, want);
     else if (got !== want) this.#differ(where, got, want);
   }
 

@@ -56,22 +56,23 @@ interface Surroundings {
 }
 
 function actionFor(snapshot: VersionSnapshot, { room, successorPending }: Surroundings): VersionAction | undefined {
-  const { version, present, stable, changed } = snapshot;
+  const { version, present } = snapshot;
   switch (snapshot.state) {
     case 'discovered':
-      if (!present) return { action: 'forget', version };
-      return stable ? { action: 'load', version, again: false } : undefined;
     case 'failed':
       if (!present) return { action: 'forget', version };
-      return stable && (changed || (snapshot.crowdedOut && room))
-        ? { action: 'load', version, again: true }
-        : undefined;
+      return mayLoad(snapshot, room) ? { action: 'load', version, again: snapshot.state === 'failed' } : undefined;
     case 'ready':
-      if (!present) return successorPending ? undefined : { action: 'retire', version };
-      return changed ? { action: 'report_changed', version } : undefined;
+      if (present) return snapshot.changed ? { action: 'report_changed', version } : undefined;
+      return successorPending ? undefined : { action: 'retire', version };
     default:
       return undefined;
   }
+}
+
+/** A failed version is tried again only when a file changed, or when there is room again. */
+function mayLoad({ state, stable, changed, crowdedOut }: VersionSnapshot, room: boolean): boolean {
+  return stable && (state === 'discovered' || changed || (crowdedOut && room));
 }
 
 /** The alias that answers without model_version. */

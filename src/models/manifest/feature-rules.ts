@@ -67,7 +67,7 @@ function enumFaults(feature: ManifestFeature): FeatureFault[] {
 
 function scalarWithout(feature: ManifestFeature, key: 'enum' | 'default'): FeatureSpec {
   const { shape: _shape, [key]: _left, ...rest } = feature;
-  return toFeatureSpec(rest as ManifestFeature);
+  return toFeatureSpec(rest);
 }
 
 function shapeFaults({ shape, from }: ManifestFeature): FeatureFault[] {

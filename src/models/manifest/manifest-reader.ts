@@ -5,7 +5,7 @@ import { nearestName } from '../../shared/names.js';
 import type { FeatureSpec } from '../signature.js';
 import type { VersionProblem } from '../version-problem.js';
 import { featureFaults, toFeatureSpec } from './feature-rules.js';
-import { manifestSchema, type Manifest } from './manifest-schema.js';
+import { manifestSchema, type Manifest, type ManifestFeature } from './manifest-schema.js';
 import { YamlSource, type YamlPath } from './yaml-source.js';
 
 export const manifestFile = 'model.yaml';
@@ -46,8 +46,25 @@ export class ManifestReader {
   #formProblems(source: YamlSource, value: unknown): ManifestReading {
     const errors = withoutBranches(this.#validate.errors ?? []);
     const form = errors.map((error) => formProblem(source, error));
-    return { problems: [...form, ...duplicateNames(source, value)] };
+    return {
+      source,
+      problems: [...form, ...duplicateNames(source, value), ...soundFeatureFaults(source, value, errors)],
+    };
   }
+}
+
+/** Where the form of one feature is wrong, the contradictions within the others are told all the same. */
+function soundFeatureFaults(source: YamlSource, value: unknown, errors: readonly ErrorObject[]): VersionProblem[] {
+  const features = isPlainObject(value) ? value['features'] : undefined;
+  if (!Array.isArray(features)) return [];
+  const unsound = new Set(errors.map(({ instancePath }) => /^\/features\/(\d+)/.exec(instancePath)?.[1]));
+  return features.flatMap((feature: ManifestFeature, index) =>
+    unsound.has(String(index)) ? [] : faultsAt(source, feature, index),
+  );
+}
+
+function faultsAt(source: YamlSource, feature: ManifestFeature, index: number): VersionProblem[] {
+  return featureFaults(feature).map(({ message, key }) => source.problem(['features', index], message, key));
 }
 
 /** Of a value that fits no branch of a union, only the union's own error says something. */
@@ -103,7 +120,7 @@ function enumMessage(allowed: readonly string[], data: unknown): string {
 }
 
 function describeUnion(error: ErrorObject): string {
-  const description = error.parentSchema?.['description'];
+  const description = error.parentSchema?.['description'] as unknown;
   return typeof description === 'string' ? description : 'text or a number';
 }
 
@@ -122,10 +139,7 @@ function pathOf(pointer: string): YamlPath {
 
 function checkContent(manifest: Manifest, source: YamlSource): ManifestReading {
   const problems = duplicateNames(source, manifest);
-  (manifest.features ?? []).forEach((feature, index) => {
-    for (const fault of featureFaults(feature))
-      problems.push(source.problem(['features', index], fault.message, fault.key));
-  });
+  (manifest.features ?? []).forEach((feature, index) => problems.push(...faultsAt(source, feature, index)));
   problems.push(...exampleProblems(manifest, source));
   const features = manifest.features?.map(toFeatureSpec);
   return { manifest, source, problems, ...(features !== undefined && { features }) };
