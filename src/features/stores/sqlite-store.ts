@@ -33,6 +33,7 @@ export class SqliteFeatureStore implements FeatureStore {
   readonly #readBusyTimeoutMs: number;
   readonly #writeBusyTimeoutMs: number;
   #reader: SqliteDatabase | undefined;
+  #askVersion: SqliteStatement | undefined;
   #opened = 0;
   readonly #prepared = new Map<string, PreparedView>();
 
@@ -98,8 +99,9 @@ export class SqliteFeatureStore implements FeatureStore {
 
   /** SQLite's data_version changes with the commit of any other connection, and our own writes have connections of their own. */
   dataVersion(): string {
-    if (this.#reader !== undefined && statSync(this.#file).ino !== this.#reader.inode) this.#forget();
-    const version = this.#reading((database) => database.prepare('PRAGMA data_version').get([]));
+    const inode = statSync(this.#file, { throwIfNoEntry: false })?.ino;
+    if (this.#reader !== undefined && inode !== this.#reader.inode) this.#forget();
+    const version = this.#reading((database) => (this.#askVersion ??= database.prepare('PRAGMA data_version')).get([]));
     return `${this.#opened}:${String(version?.[0])}`;
   }
 
@@ -136,6 +138,7 @@ export class SqliteFeatureStore implements FeatureStore {
 
   #forget(): void {
     this.#prepared.clear();
+    this.#askVersion = undefined;
     this.#reader?.close();
     this.#reader = undefined;
   }
