@@ -85,6 +85,7 @@ async function main(): Promise<void> {
     rounds: Number(options.rounds ?? rounds),
     durationSeconds: Number(options.duration ?? duration),
     warmupSeconds: options.quick ? 2 : 5,
+    tries: options.quick ? 1 : 3,
     say,
   };
   const taken = conditions();
@@ -97,8 +98,7 @@ async function main(): Promise<void> {
     machine.close();
   }
   printReport(report, taken, plan);
-  if (options.json)
-    writeJson({ conditions: taken, rounds: plan.rounds, durationSeconds: plan.durationSeconds, ...report });
+  if (options.json) writeJson({ conditions: taken, ...report });
 }
 
 function writeJson(content: BenchReport & { readonly conditions: Conditions }): void {

@@ -16,6 +16,8 @@ export interface Load {
   readonly seed?: number;
   /** Sleeps between events: for load in the background. */
   readonly relaxed?: boolean;
+  /** How often to measure at most when the generator says of itself that it was hindered (1). */
+  readonly tries?: number;
 }
 
 type Latencies = Percentiles & { readonly mean: number; readonly histogram: Histogram };
@@ -52,13 +54,16 @@ export interface Measured extends LoadReport {
 const run = promisify(execFile);
 const generator = path.join(benchFolder, '.build', 'loadgen');
 
-/** Runs the load generator against a server. Never throws for what the server answers. */
-export async function applyLoad(
-  server: RunningServer,
-  workload: Workload,
-  load: Load,
-  machine: Machine,
-): Promise<Measured> {
+/** Runs the load generator against a server. Never throws for what the server answers. The last try stands as it is. */
+export async function applyLoad(...request: Parameters<typeof applyOnce>): Promise<Measured> {
+  const tries = request[2].tries ?? 1;
+  for (let count = 1; ; count++) {
+    const measured = await applyOnce(...request);
+    if (measured.generator.trustworthy || count >= tries) return measured;
+  }
+}
+
+async function applyOnce(server: RunningServer, workload: Workload, load: Load, machine: Machine): Promise<Measured> {
   const files = writeWorkload(workload, machine.scratch);
   const expect = server.contender.predicts ? ['--expect', files.expected, '--tolerance', String(TOLERANCE)] : [];
   const options = {
@@ -83,14 +88,6 @@ export async function applyLoad(
   const used = processUse(server.pid).cpuSeconds - before;
   const report = JSON.parse(stdout) as LoadReport;
   return { ...report, cpuMicroseconds: (used / report.counts.answered_in_all) * 1e6 };
-}
-
-/** Measures again, twice at most, when the generator says of itself that it was hindered. The last try stands as it is. */
-export async function applyTrustworthyLoad(...request: Parameters<typeof applyLoad>): Promise<Measured> {
-  for (let tries = 1; ; tries++) {
-    const measured = await applyLoad(...request);
-    if (measured.generator.trustworthy || tries === 3) return measured;
-  }
 }
 
 /** Every answer a right 200 and none missing: without that a measurement of speed says nothing. @throws Error */

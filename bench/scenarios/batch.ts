@@ -1,4 +1,4 @@
-import { applyTrustworthyLoad, checkAllRight } from '../measure/load.js';
+import { applyLoad, checkAllRight } from '../measure/load.js';
 import { checkAllRows, type RunningServer } from '../measure/server.js';
 import { spread } from '../measure/statistics.js';
 import { batches } from '../measure/workload.js';
@@ -16,11 +16,16 @@ export async function measureBatch(
   singleRps: (server: RunningServer) => number,
 ): Promise<BatchResult[]> {
   const workload = batches('breast_cancer', ROWS);
-  const load = { connections: CONNECTIONS, durationSeconds: plan.durationSeconds, warmupSeconds: SHORT_WARMUP_SECONDS };
+  const load = {
+    connections: CONNECTIONS,
+    durationSeconds: plan.durationSeconds,
+    warmupSeconds: SHORT_WARMUP_SECONDS,
+    tries: plan.tries,
+  };
   const able = servers.filter((server) => server.contender.predicts);
   for (const server of able) await checkAllRows(server, workload);
   const runs = await interleave(able, plan.rounds, async (server, round) => {
-    const measured = await applyTrustworthyLoad(server, workload, load, plan.machine);
+    const measured = await applyLoad(server, workload, load, plan.machine);
     checkAllRight(server, measured);
     plan.say(`batch ${round + 1}: ${server.contender.name} ${Math.round(measured.answered_rps * ROWS)} rows/s`);
     return measured;

@@ -1,5 +1,5 @@
 import type { Contender } from '../measure/contenders.js';
-import { applyLoad, applyTrustworthyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
 import { checkAllRows, startServer, type RunningServer } from '../measure/server.js';
 import { mergedPercentiles } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -53,8 +53,9 @@ async function measureSmall(plan: Plan, server: RunningServer): Promise<Measured
     connections: 16,
     durationSeconds: plan.durationSeconds,
     warmupSeconds: SHORT_WARMUP_SECONDS,
+    tries: plan.tries,
   };
-  const measured = await applyTrustworthyLoad(server, singleRows(SMALL), load, plan.machine);
+  const measured = await applyLoad(server, singleRows(SMALL), load, plan.machine);
   checkAllRight(server, measured);
   return measured;
 }

@@ -1,4 +1,4 @@
-import { applyTrustworthyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
 import type { RunningServer } from '../measure/server.js';
 import { mergedPercentiles, spread, type Percentiles } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -22,10 +22,11 @@ export async function measureOpenLoop(
     connections: CONNECTIONS,
     durationSeconds: plan.durationSeconds,
     warmupSeconds: SHORT_WARMUP_SECONDS,
+    tries: plan.tries,
   };
   const runs = await interleave(able, plan.rounds, async (server, round) => {
     const seeded = { ...load, seed: round + 1 };
-    const measured = await applyTrustworthyLoad(server, singleRows('breast_cancer'), seeded, plan.machine);
+    const measured = await applyLoad(server, singleRows('breast_cancer'), seeded, plan.machine);
     checkAllRight(server, measured);
     plan.say(`open loop ${rate}/s ${round + 1}: ${server.contender.name} p50 ${measured.latency_us.ok.p50} µs`);
     return measured;

@@ -1,5 +1,5 @@
 import type { Contender } from '../measure/contenders.js';
-import { applyLoad, applyTrustworthyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
 import { checkAllRows, startServer, type RunningServer } from '../measure/server.js';
 import { median } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -42,11 +42,12 @@ async function capacityOf(plan: Plan, server: RunningServer): Promise<number> {
     connections: SATURATING_CONNECTIONS,
     durationSeconds: plan.durationSeconds,
     warmupSeconds: SHORT_WARMUP_SECONDS,
+    tries: plan.tries,
   };
-  await applyLoad(server, singleRows(MODEL), { ...load, durationSeconds: plan.warmupSeconds }, plan.machine);
+  await applyLoad(server, singleRows(MODEL), { ...load, durationSeconds: plan.warmupSeconds, tries: 1 }, plan.machine);
   const rates: number[] = [];
   for (let round = 0; round < plan.rounds; round++) {
-    const measured = await applyTrustworthyLoad(server, singleRows(MODEL), load, plan.machine);
+    const measured = await applyLoad(server, singleRows(MODEL), load, plan.machine);
     checkAllRight(server, measured);
     rates.push(measured.answered_rps);
   }
@@ -54,8 +55,14 @@ async function capacityOf(plan: Plan, server: RunningServer): Promise<number> {
 }
 
 function overload(plan: Plan, server: RunningServer, rate: number): Promise<Measured> {
-  const load = { rate, connections: CONNECTIONS, durationSeconds: plan.durationSeconds, warmupSeconds: 1 };
-  return applyTrustworthyLoad(server, singleRows(MODEL), load, plan.machine);
+  const load = {
+    rate,
+    connections: CONNECTIONS,
+    durationSeconds: plan.durationSeconds,
+    warmupSeconds: 1,
+    tries: plan.tries,
+  };
+  return applyLoad(server, singleRows(MODEL), load, plan.machine);
 }
 
 function resultOf(contender: Contender, capacity: number, factor: number, measured: Measured): OverloadResult {

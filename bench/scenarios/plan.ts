@@ -10,6 +10,8 @@ export interface Plan {
   readonly durationSeconds: number;
   /** Before the first round, for each server: compilers of hot code need their time. */
   readonly warmupSeconds: number;
+  /** How often a run is taken at most until the generator was not hindered. */
+  readonly tries: number;
   readonly say: (text: string) => void;
 }
 

@@ -1,4 +1,4 @@
-import { applyLoad, applyTrustworthyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
 import { memoryUse, type MemoryUse } from '../measure/process-tree.js';
 import type { RunningServer } from '../measure/server.js';
 import { spread, type Spread } from '../measure/statistics.js';
@@ -13,14 +13,15 @@ export async function measureSaturation(plan: Plan, servers: readonly RunningSer
     connections: SATURATING_CONNECTIONS,
     durationSeconds: plan.durationSeconds,
     warmupSeconds: SHORT_WARMUP_SECONDS,
+    tries: plan.tries,
   };
   const idle = new Map(servers.map((server) => [server, memoryUse(server.pid)]));
   for (const server of servers) {
     plan.say(`warm-up: ${server.contender.name}`);
-    await applyLoad(server, workload, { ...load, durationSeconds: plan.warmupSeconds }, plan.machine);
+    await applyLoad(server, workload, { ...load, durationSeconds: plan.warmupSeconds, tries: 1 }, plan.machine);
   }
   const runs = await interleave(servers, plan.rounds, async (server, round) => {
-    const measured = await applyTrustworthyLoad(server, workload, load, plan.machine);
+    const measured = await applyLoad(server, workload, load, plan.machine);
     checkAllRight(server, measured);
     plan.say(`saturation ${round + 1}: ${server.contender.name} ${Math.round(measured.answered_rps)}/s`);
     return measured;
