@@ -22,6 +22,7 @@ module.exports = {
     only('models-stand-alone', 'models/', [shared, '^src/resilience/']),
     only('events-stand-alone', 'events/', [shared, '^src/resilience/']),
     only('access-stands-alone', 'access/', [shared, '^src/resilience/']),
+    only('overload-stands-alone', 'overload/', [shared]),
     only('prediction-uses-front-doors', 'prediction/', [shared, ...front(['features', 'models', 'events', 'access'])]),
     only('observability-listens', 'observability/', [
       shared,
