@@ -126,8 +126,7 @@ class Comparison {
   compare(where: string, got: JsonValue | undefined, want: unknown): void {
     if (typeof got === 'number' && typeof want === 'number') this.#compareNumbers(where, got, want);
     else if (Array.isArray(got) && Array.isArray(want)) this.#compareLists(where, got as readonly JsonValue[], want);
-    else if (isPlainObject(got) && isPlainObject(want))
-      this.#compareObjects(where, got, want);
+    else if (isPlainObject(got) && isPlainObject(want)) this.#compareObjects(where, got, want);
     else if (got !== want) this.#differ(where, got, want);
   }
 

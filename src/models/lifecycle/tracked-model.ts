@@ -116,7 +116,7 @@ export class TrackedModel {
     const tracked = version === null ? undefined : this.versions.get(version);
     const lease = tracked?.version.lease();
     if (lease !== undefined) return { version: lease.loaded.serving, release: lease.release };
-    throw this.#noLease(reference, tracked);
+    throw this.#noLease(reference);
   }
 
   #versionMeant(reference: string | undefined): string | null {
@@ -127,21 +127,19 @@ export class TrackedModel {
     return reference.startsWith('@') ? (this.#aliases.get(reference.slice(1)) ?? null) : reference;
   }
 
-  #noLease(reference: string | undefined, tracked: TrackedVersion | undefined): ServiceError {
+  #noLease(reference: string | undefined): ServiceError {
     const details = { model_id: this.modelId, ...(reference !== undefined && { model_version: reference }) };
     const what = `Model '${this.modelId}'${reference === undefined ? '' : ` version '${reference}'`}`;
-    const leaving = tracked?.version.life.state === 'draining' || tracked?.version.life.state === 'gone';
-    if (this.#exists(reference) && !leaving) {
+    if (this.#exists(reference)) {
       return new ServiceError('SERVICE_UNAVAILABLE', `${what} is not ready`, { details, retryAfterSeconds: 1 });
     }
     return new ServiceError('MODEL_NOT_FOUND', `${what} not found`, { details });
   }
 
   #exists(reference: string | undefined): boolean {
-    if (reference === undefined)
-      return this.versions.size > 0 || this.#declared === undefined || this.#declared.size > 0;
-    if (!reference.startsWith('@')) return this.versions.has(reference);
-    return this.#declared === undefined || this.#declared.has(reference.slice(1));
+    if (reference?.startsWith('@')) return this.#declared === undefined || this.#declared.has(reference.slice(1));
+    if (reference !== undefined) return isAlive(this.versions.get(reference));
+    return this.#declared === undefined || this.#declared.size > 0 || [...this.versions.values()].some(isAlive);
   }
 
   /** Versions that an alias means, and the one that "highest" will mean; those still at work keep the service from being ready. */
@@ -189,6 +187,12 @@ export class TrackedModel {
   #aliasesOf(version: string): string[] {
     return [...this.#aliases].filter(([, target]) => target === version).map(([alias]) => alias);
   }
+}
+
+/** It answers, or may come to. */
+function isAlive(tracked: TrackedVersion | undefined): boolean {
+  const state = tracked?.version.life.state ?? 'gone';
+  return state !== 'draining' && state !== 'gone';
 }
 
 function versionOf({ source }: TrackedVersion): { readonly version: string } {
