@@ -4,8 +4,9 @@ import type { Config } from '../config/schema.js';
 import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
+import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { Catalogue } from '../models/lifecycle/catalogue.js';
-import { accessObserver } from '../observability/access-observer.js';
+import { accessObserver, overloadObserver } from '../observability/access-observer.js';
 import { eventsObserver } from '../observability/events-observer.js';
 import {
   mergeSnapshots,
@@ -19,6 +20,7 @@ import { featuresObserver } from '../observability/features-observer.js';
 import { httpObserver } from '../observability/http-observer.js';
 import { modelsObserver } from '../observability/models-observer.js';
 import { PredictionMetrics } from '../observability/prediction-observer.js';
+import type { AdmissionControl } from '../overload/index.js';
 import { PredictionPipeline } from '../prediction/index.js';
 import { systemClock } from '../shared/clock.js';
 import { Lifecycle } from './lifecycle.js';
@@ -31,14 +33,13 @@ import type { Service, StartFacts } from './operations.js';
 import { packageVersion } from './package-version.js';
 import { readinessOf } from './readiness.js';
 import { readEventAccounts, type Telemetry } from './telemetry.js';
-import type { WindowChannel } from './workers/window-channel.js';
 
 /** What a process is among the others. */
 export interface ProcessRole {
   /** Names the journal and the event file: unique among the workers that run at the same time. */
   readonly worker: string;
   /** To the owner of the rate windows; undefined where this process is alone and holds them itself. */
-  readonly windows?: WindowChannel;
+  readonly windows?: MessageChannel;
   /** The metrics of all processes. */
   readonly collect?: () => Promise<readonly (readonly MetricSnapshot[])[]>;
 }
@@ -48,6 +49,7 @@ interface Parts {
   readonly events: EventPublisher;
   readonly catalogue: Catalogue;
   readonly access: Access;
+  readonly admission: AdmissionControl;
 }
 
 /** Time kept for what comes after the listener: events, models, stores. */
@@ -116,8 +118,12 @@ export class ProcessApp implements Service {
     const events = openEvents(this.#config, this.#role.worker, eventsObserver(instruments, logger));
     const catalogue = openCatalogue(this.#config, views, modelsObserver(instruments, logger));
     const access = await openAccess(this.#config, this.#role.windows, accessObserver(instruments, logger));
-    this.#telemetry.beforeSnapshot(() => readEventAccounts(metrics, events));
-    return { features, events, catalogue, access };
+    const admission = openAdmission(this.#config, overloadObserver(instruments, logger));
+    this.#telemetry.beforeSnapshot(() => {
+      readEventAccounts(metrics, events);
+      instruments.inFlight.set(admission.inFlight);
+    });
+    return { features, events, catalogue, access, admission };
   }
 
   #openServer(parts: Parts): Promise<HttpServer> {
@@ -141,7 +147,7 @@ export class ProcessApp implements Service {
       catalogue: parts.catalogue,
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,
-      admission: openAdmission(this.#config, metrics, logger),
+      admission: parts.admission,
       readiness: () => readinessOf(parts),
       metrics: (accept) => this.#scrape(accept),
       metricsProtected: service.auth.metrics === 'protected',

@@ -11,7 +11,7 @@ function given(rest: { models?: object; cache?: Health; store?: Health; events?:
     health: () => ({ cache: rest.cache ?? 'healthy', store: rest.store ?? 'healthy' }),
   });
   const events = Object.assign(new RecordingEvents(), { health: () => rest.events ?? 'healthy' });
-  return readinessOf({ catalogue, features, events } as Parameters<typeof readinessOf>[0]);
+  return readinessOf({ catalogue, features, events });
 }
 
 // Demand 21: only what makes answers impossible makes the service unready.

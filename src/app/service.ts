@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js';
 import { workersObserver } from '../observability/workers-observer.js';
-import { openWindows } from './open-access.js';
+import { openWindowOwner } from './open-access.js';
+import { accessObserver } from '../observability/access-observer.js';
 import { seedFeatures } from './offline/features.js';
 import type { Service } from './operations.js';
 import { ProcessApp } from './process-app.js';
@@ -16,7 +17,7 @@ export async function createService(config: Config): Promise<Service> {
   const { logger, metrics, lines, snapshot } = telemetry;
   return new Primary({
     config,
-    windows: openWindows(config),
+    windows: openWindowOwner(accessObserver(metrics.instruments, logger)),
     observer: workersObserver(metrics.instruments, logger),
     metrics: snapshot,
     flush: () => lines.flushSync(),

@@ -10,8 +10,8 @@ export interface Telemetry {
   readonly lines: LogDestination;
   readonly metrics: Metrics;
   /** Called before every snapshot: metrics that are read from a part when they are asked for. */
-  beforeSnapshot(read: () => void): void;
-  snapshot(): Promise<readonly MetricSnapshot[]>;
+  readonly beforeSnapshot: (read: () => void) => void;
+  readonly snapshot: () => Promise<readonly MetricSnapshot[]>;
 }
 
 export function createTelemetry(config: Config): Telemetry {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal, RateDecision } from '../access/index.js';
 import type { CallContext } from '../prediction/index.js';
+import type { Caller } from '../shared/deadline.js';
 import { requestIdPattern } from '../shared/names.js';
 import type { Leave } from './admission.js';
 import { validTraceparent } from './trace-parent.js';
@@ -9,7 +10,7 @@ import { validTraceparent } from './trace-parent.js';
 const nobody: Principal = { id: '', clientId: null, scopes: [] };
 
 /** One request and its reply, as far as all steps need to know of it. It is the context that a prediction gets. */
-export class Exchange implements CallContext {
+export class Exchange implements CallContext, Caller {
   readonly requestId: string;
   /** Monotonic milliseconds when the headers had arrived. */
   readonly arrivedAt: number;
@@ -36,12 +37,21 @@ export class Exchange implements CallContext {
     this.#response = response;
   }
 
+  get caller(): Caller {
+    return this;
+  }
+
+  /** The client has left before its reply. */
+  get gone(): boolean {
+    return this.#response.destroyed && !this.#response.writableFinished;
+  }
+
   /** Aborts when the client goes away before its reply. Made when first read: most requests never need it. */
   get cancel(): AbortSignal {
     if (this.#cancel === undefined) {
       const controller = new AbortController();
       const response = this.#response;
-      if (response.destroyed && !response.writableFinished) controller.abort();
+      if (this.gone) controller.abort();
       else response.once('close', () => response.writableFinished || controller.abort());
       this.#cancel = controller;
     }

@@ -61,7 +61,7 @@ describe('prediction routes', () => {
     const prediction = new FakePrediction();
     const clock = new ManualClock();
     clock.advance(5);
-    prediction.before = (call) => expect(call.cancel?.aborted).toBe(false);
+    prediction.before = (call) => expect(call.caller?.cancel.aborted).toBe(false);
     server = await createEdge({ prediction, clock });
     const sent = { ...headers, 'x-request-timeout-ms': '30000', traceparent };
     await server.app.inject({ ...predict, headers: sent });
@@ -183,7 +183,7 @@ describe('prediction routes', () => {
     const cancelled = new Promise<void>((resolve) => {
       prediction.before = (call) =>
         new Promise((_, reject) => {
-          call.cancel?.addEventListener('abort', () => {
+          call.caller?.cancel.addEventListener('abort', () => {
             reject(new ServiceError('INFERENCE_TIMEOUT', 'gone'));
             resolve();
           });
@@ -197,7 +197,7 @@ describe('prediction routes', () => {
     sockets.push(socket);
     await cancelled;
     await new Promise(setImmediate);
-    expect(prediction.asked[0]?.call.cancel?.aborted).toBe(true);
+    expect(prediction.asked[0]?.call.caller?.cancel.aborted).toBe(true);
     expect(observer.finished).toMatchObject([{ route: '/v1/predict', clientGone: true, reachedPrediction: true }]);
   });
 

@@ -60,7 +60,7 @@ export function runtimeContract(where: string, make: HalfPlusTwo): void {
     it('refuses a call whose time is up, or whose caller has gone', async () => {
       const over = new Deadline(systemClock, 0);
       await expect(runtime.predictBatch(column(1), 1, over)).rejects.toMatchObject({ code: 'INFERENCE_TIMEOUT' });
-      const gone = new Deadline(systemClock, 10_000, AbortSignal.abort());
+      const gone = new Deadline(systemClock, 10_000, { gone: true, cancel: AbortSignal.abort() });
       await expect(runtime.predictBatch(column(1), 1, gone)).rejects.toMatchObject({ code: 'INFERENCE_TIMEOUT' });
     });
 

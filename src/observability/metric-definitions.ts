@@ -147,6 +147,13 @@ export const metricDefinitions = {
   eventsInMemory: gauge('inference_events_in_memory', 'Events in memory only.'),
   eventDeliveryFailures: counter('inference_event_delivery_failures_total', 'Batches that the sink refused.'),
   journalTrouble: counter('inference_journal_trouble_total', 'Times that the journal could not be used.', ['reason']),
+  authentications: counter('inference_authentications_total', 'Callers let in.', ['kind']),
+  jwksFetches: counter('inference_jwks_fetches_total', "Fetches of the token issuer's keys.", ['result']),
+  limiterOverflow: counter(
+    'inference_rate_limit_overflow_total',
+    'Decisions on callers that shared a window because the table was full.',
+  ),
+  shedding: gauge('inference_shedding', '1 while admission refuses what cannot be answered in time.', [], 'max'),
   authFailures: counter('inference_auth_failures_total', 'Credentials refused.', ['reason']),
   rateLimited: counter('inference_rate_limited_total', 'Requests refused by the rate limit.'),
   limiterDegraded: counter(

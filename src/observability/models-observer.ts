@@ -1,5 +1,4 @@
-import type { ModelsObserver } from '../models/observer.js';
-import type { VersionName } from '../models/index.js';
+import type { ModelsObserver, VersionName } from '../models/index.js';
 import { messageOf } from '../shared/errors.js';
 import type { Logger } from './logger.js';
 import type { Instruments } from './metrics.js';

@@ -1,27 +1,12 @@
 import type { EntityKeyError, ViewRead } from '../features/index.js';
-import type { FeatureRow } from '../models/index.js';
 import { ServiceError, type Problem } from '../shared/errors.js';
 import type { FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
 import { pointerStep } from '../shared/json.js';
 import { unknownName } from './envelope.js';
 import type { FeaturePlan, ViewSource } from './feature-plan.js';
+import { useDefault, type AssembledRow } from './assembled-row.js';
 import { fillFromView } from './stored-features.js';
-import type { Instance, Warning } from './types.js';
-
-/** A row on its way to the model: each value with where it came from. Arrays run in the order of the version's features. */
-export interface AssembledRow {
-  /** undefined only where a lookup is still to come. */
-  readonly row: (FeatureValue | undefined)[];
-  readonly origins: FeatureOrigin[];
-  /** Seconds since the stored row was updated; undefined where the value is not stored. */
-  readonly ages: (number | null | undefined)[];
-  readonly warnings: Warning[];
-  readonly lookups: readonly ViewSource[];
-  /** Every view that feeds the version. */
-  readonly sources: readonly ViewSource[];
-  storedValues: number;
-  cachedValues: number;
-}
+import type { Instance } from './types.js';
 
 /**
  * Takes what the caller gave, falls back to defaults where nothing is to be looked up, and names the views to read: rules
@@ -57,16 +42,6 @@ export function fillRow(plan: FeaturePlan, assembled: AssembledRow, reads: reado
     fillFromView({ plan, source, read, assembled, problems });
   });
   refuseProblems(plan, problems);
-}
-
-/** The finished row. */
-export function finishedRow(assembled: AssembledRow): FeatureRow {
-  return assembled.row as FeatureRow;
-}
-
-/** At least one value came from a stored row, and all such values from the cache. */
-export function isCached(assembled: AssembledRow): boolean {
-  return assembled.storedValues > 0 && assembled.cachedValues === assembled.storedValues;
 }
 
 function takeInline(
@@ -114,16 +89,6 @@ function supplyTheRest(
     } else problems.push(missing(plan, index, source));
   });
   return [...lookups];
-}
-
-/** Puts the default of a feature into the row, with a warning that says why. */
-export function useDefault(plan: FeaturePlan, assembled: AssembledRow, index: number, because: string): void {
-  const spec = plan.version.features[index];
-  if (spec?.default === undefined) throw new Error('A feature without a default was to be defaulted');
-  assembled.row[index] = spec.default;
-  assembled.origins[index] = 'default';
-  const message = `The default of ${spec.name} was used: ${because}`;
-  assembled.warnings.push({ code: 'default_used', message, feature: spec.name });
 }
 
 function missing(plan: FeaturePlan, index: number, source: ViewSource | undefined): Problem {

@@ -107,7 +107,9 @@ describe('a single prediction', () => {
   });
 
   it('stops for a client that has gone away', async () => {
-    const error = await errorOf(setUp().send({ features: { x: 2 } }, { cancel: AbortSignal.abort() }));
+    const error = await errorOf(
+      setUp().send({ features: { x: 2 } }, { caller: { gone: true, cancel: AbortSignal.abort() } }),
+    );
     expect(error.code).toBe('INFERENCE_TIMEOUT');
   });
 });

@@ -2,7 +2,7 @@ import type { RowPrediction, ServingVersion } from '../models/index.js';
 import type { Clock } from '../shared/clock.js';
 import { Deadline } from '../shared/deadline.js';
 import { ServiceError } from '../shared/errors.js';
-import { isCached, type AssembledRow } from './assemble-features.js';
+import { isCached, type AssembledRow } from './assembled-row.js';
 import type { CallContext, Instance, PredictionOptions } from './types.js';
 
 /** One row on its way: what came in, how far it got, and what became of it. */
@@ -35,6 +35,7 @@ export class PredictionRun {
     this.call = call;
     this.isBatch = isBatch;
     this.#clock = clock;
+    call.stageMs = this.stageMs;
     this.receivedAt = clock.now();
     this.#stageStart = call.arrivedAt;
   }
@@ -56,7 +57,7 @@ export class PredictionRun {
   deadline(defaultTimeoutMs: number): Deadline {
     const wishes = [this.options?.timeoutMs, this.call.timeoutMs].filter((wish) => wish !== undefined);
     const budget = wishes.length > 0 ? Math.min(...wishes) : defaultTimeoutMs;
-    return new Deadline(this.#clock, budget - (this.#clock.monotonic() - this.call.arrivedAt), this.call.cancel);
+    return new Deadline(this.#clock, budget - (this.#clock.monotonic() - this.call.arrivedAt), this.call.caller);
   }
 
   endStage(name: string): void {

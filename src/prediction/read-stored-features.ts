@@ -1,7 +1,8 @@
 import { EntityKeyError, type FeatureService, type ViewRead } from '../features/index.js';
 import type { Deadline } from '../shared/deadline.js';
 import { toServiceError } from '../shared/errors.js';
-import { entityKeyProblem, fillRow, type AssembledRow } from './assemble-features.js';
+import { entityKeyProblem, fillRow } from './assemble-features.js';
+import type { AssembledRow } from './assembled-row.js';
 import type { FeaturePlan, ViewSource } from './feature-plan.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
 import type { Instance } from './types.js';

@@ -2,7 +2,7 @@ import type { EventFeature, PredictionRecord } from '../events/index.js';
 import type { ServiceError } from '../shared/errors.js';
 import type { FinishedRequest } from './observer.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
-import { isCached } from './assemble-features.js';
+import { isCached } from './assembled-row.js';
 
 const unknownRow: RowRun = { instance: { features: {}, entities: {} } };
 

@@ -1,5 +1,5 @@
 import { isoTimestamp } from '../shared/timestamp.js';
-import { isCached } from './assemble-features.js';
+import { isCached } from './assembled-row.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
 import type { BatchReply, BatchResult, PredictionReply, Warning } from './types.js';
 

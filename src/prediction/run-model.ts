@@ -1,6 +1,6 @@
 import type { Deadline } from '../shared/deadline.js';
 import { ServiceError, toServiceError } from '../shared/errors.js';
-import { finishedRow } from './assemble-features.js';
+import { finishedRow } from './assembled-row.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
 
 /** Predicts every open row in one call. @throws ServiceError when no row can be predicted for want of time or room. */

@@ -1,7 +1,7 @@
 import type { ViewRead } from '../features/index.js';
 import { ServiceError, type Problem } from '../shared/errors.js';
 import type { FeatureScalar } from '../shared/feature-value.js';
-import { useDefault, type AssembledRow } from './assemble-features.js';
+import { useDefault, type AssembledRow } from './assembled-row.js';
 import type { FeaturePlan, ViewSource } from './feature-plan.js';
 
 interface Filling {

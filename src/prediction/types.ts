@@ -1,4 +1,5 @@
 import type { Principal } from '../access/index.js';
+import type { Caller } from '../shared/deadline.js';
 import type { ErrorDetails, ErrorCode, ServiceError } from '../shared/errors.js';
 import type { EntityKey } from '../shared/feature-value.js';
 import type { JsonObject } from '../shared/json.js';
@@ -39,8 +40,10 @@ export interface CallContext {
   readonly principal: Principal;
   /** From X-Request-Timeout-Ms; already checked to be in range. */
   readonly timeoutMs: number | undefined;
-  /** Aborts when the client has gone away. */
-  readonly cancel?: AbortSignal;
+  /** Who waits; undefined where that cannot end early. */
+  readonly caller?: Caller;
+  /** Set by the pipeline: milliseconds of each stage, growing as stages end. */
+  stageMs?: Readonly<Record<string, number>> | undefined;
   readonly traceparent?: string;
 }
 

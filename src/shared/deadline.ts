@@ -1,6 +1,14 @@
 import type { Clock } from './clock.js';
 import { ServiceError } from './errors.js';
 
+/** Who waits for the answer. Making a signal costs more than a small model's run, so it is asked for only when it is needed. */
+export interface Caller {
+  /** Nobody waits for the answer any more. */
+  readonly gone: boolean;
+  /** Aborts when the caller goes away. */
+  readonly cancel: AbortSignal;
+}
+
 /**
  * One budget of time, spent by all stages of a call. It costs nothing to make: no timer is armed until `signal` is read
  * (a call that never leaves the process never reads it).
@@ -8,14 +16,13 @@ import { ServiceError } from './errors.js';
 export class Deadline {
   readonly #clock: Clock;
   readonly #end: number;
-  readonly #cancel: AbortSignal | undefined;
+  readonly #caller: Caller | undefined;
   #signal: AbortSignal | undefined;
 
-  /** `cancel` ends the call early: the client went away. */
-  constructor(clock: Clock, budgetMs: number, cancel?: AbortSignal) {
+  constructor(clock: Clock, budgetMs: number, caller?: Caller) {
     this.#clock = clock;
     this.#end = clock.monotonic() + budgetMs;
-    this.#cancel = cancel;
+    this.#caller = caller;
   }
 
   /** Milliseconds left, 0 when none. */
@@ -28,14 +35,15 @@ export class Deadline {
   }
 
   get cancelled(): boolean {
-    return this.#cancel?.aborted === true;
+    return this.#caller?.gone === true;
   }
 
   /** Aborts when the time is up or the caller has gone. */
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       const timeout = AbortSignal.timeout(Math.ceil(this.remainingMs()));
-      this.#signal = this.#cancel === undefined ? timeout : AbortSignal.any([timeout, this.#cancel]);
+      const cancel = this.#caller?.cancel;
+      this.#signal = cancel === undefined ? timeout : AbortSignal.any([timeout, cancel]);
     }
     return this.#signal;
   }

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import type { MessageChannel } from '../../access/rate-limit/window-messages.js';
 import type { Config } from '../../config/schema.js';
 import type { MetricSnapshot } from '../../observability/exposition.js';
 import type { Service, StartFacts } from '../operations.js';
@@ -14,8 +15,8 @@ export interface PrimaryObserver {
 
 /** Holds the rate windows for all workers. */
 export interface RateWindows {
-  /** A worker's message; `reply` answers that worker. */
-  receive(message: unknown, reply: (message: unknown) => void): void;
+  /** Serves one worker. */
+  attach(channel: MessageChannel): void;
 }
 
 export interface PrimaryParts {
@@ -75,12 +76,15 @@ export class Primary implements Service {
     const startedAt = performance.now();
     seat.worker = worker;
     return new Promise((resolve, reject) => {
+      const windows = windowsOf(worker);
+      this.#parts.windows.attach(windows.channel);
       worker.once('online', () => send(worker, { kind: 'configure', config: this.#parts.config, number: seat.number }));
       worker.on('message', (message: ToPrimary) => {
         if (message.kind === 'listening') {
           this.#parts.observer.workerStarted(seat.number, worker.process.pid);
           resolve(message);
         } else if (message.kind === 'failed') reject(new Error(message.message));
+        else if (message.kind === 'rate') windows.receive(message.message);
         else this.#receive(worker, message);
       });
       worker.once('exit', (code, signal) => {
@@ -90,10 +94,8 @@ export class Primary implements Service {
     });
   }
 
-  #receive(worker: Worker, message: Exclude<ToPrimary, { kind: 'listening' | 'failed' }>): void {
-    if (message.kind === 'rate') {
-      this.#parts.windows.receive(message.message, (reply) => send(worker, { kind: 'rate', message: reply }));
-    } else if (message.kind === 'snapshot') this.#scrapes.answer(message.id, message.metrics);
+  #receive(worker: Worker, message: Extract<ToPrimary, { kind: 'snapshot' | 'scrape' }>): void {
+    if (message.kind === 'snapshot') this.#scrapes.answer(message.id, message.metrics);
     else void this.#scrape(worker, message.id);
   }
 
@@ -115,6 +117,19 @@ export class Primary implements Service {
       if (!this.#stopping) this.#occupy(seat).catch(() => undefined);
     }, delayMs);
   }
+}
+
+/** The worker's side of the rate windows' channel. */
+function windowsOf(worker: Worker): { channel: MessageChannel; receive: (message: unknown) => void } {
+  const listeners = new Set<(message: unknown) => void>();
+  const channel: MessageChannel = {
+    send: (message) => send(worker, { kind: 'rate', message }),
+    onMessage: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  return { channel, receive: (message) => listeners.forEach((listener) => listener(message)) };
 }
 
 function send(worker: Worker, message: ToWorker): void {

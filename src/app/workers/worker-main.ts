@@ -4,10 +4,12 @@ import { ProcessApp } from '../process-app.js';
 import { createTelemetry } from '../telemetry.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 
+const ignore = (): void => undefined;
+
 /** A worker process: it does what the primary says, and ends when the primary is gone. */
 class WorkerProcess {
   #app: ProcessApp | undefined;
-  #receiveRate: (message: unknown) => void = () => undefined;
+  #receiveRate: (message: unknown) => void = ignore;
   readonly #scrapes = new Map<number, (processes: readonly (readonly MetricSnapshot[])[]) => void>();
   #nextScrape = 1;
   #snapshot: () => Promise<readonly MetricSnapshot[]> = () => Promise.resolve([]);
@@ -33,7 +35,10 @@ class WorkerProcess {
     this.#snapshot = telemetry.snapshot;
     const windows = {
       send: (message: unknown) => tell({ kind: 'rate', message }),
-      onMessage: (receive: (message: unknown) => void) => void (this.#receiveRate = receive),
+      onMessage: (receive: (message: unknown) => void) => {
+        this.#receiveRate = receive;
+        return () => void (this.#receiveRate = ignore);
+      },
     };
     const role = { worker: `w${number}`, windows, collect: () => this.#collectAll() };
     this.#app = new ProcessApp(config, role, telemetry);

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { callerOf } from '../../../test/support/callers.js';
 import { describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../shared/clock.js';
 import { Deadline, timeoutError } from '../../shared/deadline.js';
@@ -40,7 +41,7 @@ function puppet(options: Partial<BatcherOptions<number, number>> = {}, unknownCo
     clock,
     runs,
     observer,
-    deadline: (ms = 1000, cancel?: AbortSignal) => new Deadline(clock, ms, cancel),
+    deadline: (ms = 1000, cancel?: AbortSignal) => new Deadline(clock, ms, callerOf(cancel)),
     /** One turn of the event loop. */
     async turn() {
       for (const flush of flushes.splice(0)) flush();

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { callerOf } from '../../../../test/support/callers.js';
 import { describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../../shared/clock.js';
 import { Deadline } from '../../../shared/deadline.js';
@@ -66,7 +67,7 @@ async function puppet() {
     },
     threads,
     settle,
-    run: (cancel?: AbortSignal) => executor.run({}, ['y'], new Deadline(clock, 1000, cancel)),
+    run: (cancel?: AbortSignal) => executor.run({}, ['y'], new Deadline(clock, 1000, callerOf(cancel))),
     async restart() {
       delays.shift()?.callback();
       threads.at(-1)?.loaded();

@@ -1,0 +1,39 @@
+import type { FeatureRow } from '../models/index.js';
+import type { FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
+import type { FeaturePlan, ViewSource } from './feature-plan.js';
+import type { Warning } from './types.js';
+
+/** A row on its way to the model: each value with where it came from. Arrays run in the order of the version's features. */
+export interface AssembledRow {
+  /** undefined only where a lookup is still to come. */
+  readonly row: (FeatureValue | undefined)[];
+  readonly origins: FeatureOrigin[];
+  /** Seconds since the stored row was updated; undefined where the value is not stored. */
+  readonly ages: (number | null | undefined)[];
+  readonly warnings: Warning[];
+  readonly lookups: readonly ViewSource[];
+  /** Every view that feeds the version. */
+  readonly sources: readonly ViewSource[];
+  storedValues: number;
+  cachedValues: number;
+}
+
+/** The finished row. */
+export function finishedRow(assembled: AssembledRow): FeatureRow {
+  return assembled.row as FeatureRow;
+}
+
+/** At least one value came from a stored row, and all such values from the cache. */
+export function isCached(assembled: AssembledRow): boolean {
+  return assembled.storedValues > 0 && assembled.cachedValues === assembled.storedValues;
+}
+
+/** Puts the default of a feature into the row, with a warning that says why. */
+export function useDefault(plan: FeaturePlan, assembled: AssembledRow, index: number, because: string): void {
+  const spec = plan.version.features[index];
+  if (spec?.default === undefined) throw new Error('A feature without a default was to be defaulted');
+  assembled.row[index] = spec.default;
+  assembled.origins[index] = 'default';
+  const message = `The default of ${spec.name} was used: ${because}`;
+  assembled.warnings.push({ code: 'default_used', message, feature: spec.name });
+}
