@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.js';
-import { Deadline } from '../shared/deadline.js';
+import { Deadline, type Caller } from '../shared/deadline.js';
 import { EntityKeyError, type FeatureStore } from './feature-store.js';
 import type { FeaturesObserver } from './observer.js';
 import { ReadSlots, SlotsExhaustedError } from './read-slots.js';
@@ -135,7 +135,7 @@ export class StoreLoader {
     const { store, clock } = this.#options;
     const startedAt = clock.monotonic();
     try {
-      const deadline = new Deadline(clock, loadLimitMs, signal);
+      const deadline = new Deadline(clock, loadLimitMs, callerOf(signal));
       const rows = await this.#slots.run(signal, () => store.read(lookups, deadline));
       return this.#succeeded(rows, startedAt);
     } catch (error) {
@@ -170,4 +170,14 @@ export class StoreLoader {
     }
     return Array.from({ length: count }, () => ({ state: 'unavailable' }));
   }
+}
+
+/** All who wait for one read, as one caller: gone when the last of them is. */
+function callerOf(signal: AbortSignal): Caller {
+  return {
+    get gone() {
+      return signal.aborted;
+    },
+    cancel: signal,
+  };
 }

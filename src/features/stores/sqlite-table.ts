@@ -49,7 +49,7 @@ function columnAbsent(view: FeatureView, wanted: string, names: readonly string[
 }
 
 function keyNotUnique(view: FeatureView): string {
-  const mend = `CREATE UNIQUE INDEX ON ${view.table} (${view.key})`;
+  const mend = `CREATE UNIQUE INDEX ${quoteIdentifier(`${view.name}_key`)} ON ${quotedTable(view)} (${quoteIdentifier(view.key)})`;
   return `The key ${view.key} of view ${view.name} is not unique: it needs a primary key or a unique index (${mend})`;
 }
 
