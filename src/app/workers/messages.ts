@@ -4,6 +4,8 @@ import type { MetricSnapshot } from '../../observability/exposition.js';
 
 /** What a worker tells the primary. */
 export type ToPrimary =
+  /** It hears. What is sent before that is lost. */
+  | { readonly kind: 'hello' }
   | { readonly kind: 'listening'; readonly port: number; readonly models: readonly ModelDescription[] }
   /** It could not start; the text is for a person. */
   | { readonly kind: 'failed'; readonly message: string }

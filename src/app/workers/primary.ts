@@ -78,9 +78,10 @@ export class Primary implements Service {
     return new Promise((resolve, reject) => {
       const windows = windowsOf(worker);
       this.#parts.windows.attach(windows.channel);
-      worker.once('online', () => send(worker, { kind: 'configure', config: this.#parts.config, number: seat.number }));
       worker.on('message', (message: ToPrimary) => {
-        if (message.kind === 'listening') {
+        if (message.kind === 'hello') {
+          send(worker, { kind: 'configure', config: this.#parts.config, number: seat.number });
+        } else if (message.kind === 'listening') {
           this.#parts.observer.workerStarted(seat.number, worker.process.pid);
           resolve(message);
         } else if (message.kind === 'failed') reject(new Error(message.message));

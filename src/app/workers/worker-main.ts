@@ -79,3 +79,4 @@ process.on('message', (message: ToWorker) => worker.receive(message));
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 process.once('disconnect', () => void worker.stop());
+tell({ kind: 'hello' });
