@@ -21,7 +21,7 @@ const GUARDED = ['node-echo', 'ours-on', 'ours-off'];
 const baselines = JSON.parse(readFileSync(path.join(benchFolder, 'baselines.json'), 'utf8')) as Record<string, number>;
 
 async function measure(): Promise<SaturationResult[]> {
-  const machine = openMachine(0);
+  const machine = openMachine();
   const plan: Plan = {
     machine,
     contenders: contenders.filter(({ name }) => GUARDED.includes(name)),

@@ -21,7 +21,6 @@ const USAGE = `usage: npx tsx bench/run.ts [options]
   --parts NAME,…        of saturation, open, batch, overload, isolation
   --rounds N            interleaved rounds (5; quick: 2)
   --duration S          seconds of one run (10; quick: 2)
-  --nice N              priority of servers and load; below 0 needs root (0)
   --json                also write bench/results/<date>.json`;
 
 const { values: options } = parseArgs({
@@ -31,7 +30,6 @@ const { values: options } = parseArgs({
     parts: { type: 'string', default: 'saturation,open,batch,overload,isolation' },
     rounds: { type: 'string' },
     duration: { type: 'string' },
-    nice: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -77,7 +75,7 @@ async function measureTogether(plan: Plan, parts: ReadonlySet<string>, report: B
 async function main(): Promise<void> {
   if (options.help) return console.log(USAGE);
   const parts = new Set(options.parts.split(','));
-  const machine = openMachine(Number(options.nice));
+  const machine = openMachine();
   const [rounds, duration] = options.quick ? [2, 2] : [5, 10];
   const plan: Plan = {
     machine,

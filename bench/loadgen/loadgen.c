@@ -317,5 +317,5 @@ int main(int argc, char **argv) {
   for (int index = 0; index < options.connections; index++) open_connection(&connections[index], now_ns());
   run();
   print_report(&options, &stats, &generator);
-  return stats.answered == 0 ? 1 : 0;
+  return 0;
 }

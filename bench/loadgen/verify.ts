@@ -1,7 +1,7 @@
 /**
  * Proves the load generator against the floor server, whose answers are free and whose delays are known.
  *
- *     npx tsx bench/loadgen/verify.ts [--nice N]
+ *     npx tsx bench/loadgen/verify.ts
  *
  * Runs in which the generator was hindered are discarded and taken again. Exit code 1 when a check fails.
  */
@@ -9,7 +9,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { LoadReport } from '../measure/load.js';
 import { conditions, openMachine, placed } from '../measure/machine.js';
 import { benchFolder, singleRows, writeWorkload } from '../measure/workload.js';
@@ -18,8 +17,7 @@ const RATES = [1000, 5000, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_00
 const TRIES = 5;
 const PORT = 18_431;
 
-const { values: options } = parseArgs({ options: { nice: { type: 'string', default: '0' } } });
-const machine = openMachine(Number(options.nice));
+const machine = openMachine();
 const workload = singleRows('breast_cancer');
 const files = writeWorkload(workload, machine.scratch);
 let failures = 0;
@@ -32,10 +30,7 @@ function check(what: string, right: boolean, detail: string): void {
 const binary = (name: string): string => path.join(benchFolder, '.build', name);
 
 async function withFloor(flags: readonly string[], use: () => void): Promise<void> {
-  const command = placed(machine, machine.serverCore, [binary('floor'), String(PORT), ...flags]) as [
-    string,
-    ...string[],
-  ];
+  const command = placed(machine.serverCore, [binary('floor'), String(PORT), ...flags]) as [string, ...string[]];
   const floor = spawn(command[0], command.slice(1), { stdio: 'inherit' });
   try {
     await sleep(200);
@@ -48,7 +43,7 @@ async function withFloor(flags: readonly string[], use: () => void): Promise<voi
 
 function load(...flags: string[]): LoadReport {
   const fixed = ['--port', String(PORT), '--bodies', files.bodies, '--warmup', '0.5'];
-  const command = placed(machine, machine.loadCore, [binary('loadgen'), ...fixed, ...flags]) as [string, ...string[]];
+  const command = placed(machine.loadCore, [binary('loadgen'), ...fixed, ...flags]) as [string, ...string[]];
   const report = JSON.parse(execFileSync(command[0], command.slice(1), { encoding: 'utf8' })) as LoadReport;
   const { due, answered, timeouts, resets, broken } = report.counts;
   const lost = due - answered - timeouts - resets - broken;
@@ -73,7 +68,7 @@ function proveRates(): void {
       counts,
       latency_us: latency,
       generator,
-    } = undisturbed('--rate', String(rate), '--duration', '3', '--connections', '64');
+    } = undisturbed('--rate', String(rate), '--duration', '2', '--connections', '64');
     const right = counts.sent >= counts.due * 0.99 && generator.trustworthy;
     if (right) proven = rate;
     const { p50, p99, p999 } = latency.ok;
@@ -97,34 +92,45 @@ function proveNoOmission(): void {
   console.log(`     a closed loop sees p99 ${closed.p99} µs of the same server`);
 }
 
-/** Waiting time of Poisson arrivals at a server of constant service time S and utilisation r: r S / (2 (1 - r)) on average. */
+/**
+ * Waiting time of Poisson arrivals at a server of constant service time S and utilisation r: r S / (2 (1 - r)) on average. The server
+ * cannot say when another program took its core, so the lowest of several tries stands: nothing makes a wait too short.
+ */
 function provePoisson(): void {
-  const serviceUs = 1e6 / undisturbed('--closed', '--duration', '2').answered_rps;
+  const serviceUs = 1e6 / Math.max(...repeat(() => undisturbed('--closed', '--duration', '1').answered_rps));
   const rate = 0.6e6 / serviceUs;
-  const alone = undisturbed('--rate', '200', '--duration', '3').latency_us.ok.mean;
-  const waiting =
-    undisturbed('--rate', String(rate), '--duration', '6', '--connections', '64').latency_us.ok.mean - alone;
+  const meanAt = (perSecond: number, seconds: string): number =>
+    Math.min(
+      ...repeat(
+        () => load('--rate', String(perSecond), '--duration', seconds, '--connections', '64').latency_us.ok.mean,
+      ),
+    );
+  const waiting = meanAt(rate, '2') - meanAt(200, '1');
   const expected = (0.6 * serviceUs) / (2 * (1 - 0.6));
   const detail = `${waiting.toFixed(0)} µs, by queueing theory ${expected.toFixed(0)}`;
   check('mean wait at 60 % utilisation', Math.abs(waiting - expected) <= expected * 0.3, detail);
 }
 
-function proveCounting(): void {
-  const refusals = load('--rate', '2000', '--duration', '2');
-  const { refused, ok } = refusals.latency_us;
+const repeat = (measure: () => number): number[] => Array.from({ length: TRIES }, measure);
+
+function proveRefusals(): void {
+  const { refused, ok } = load('--rate', '2000', '--duration', '1').latency_us;
   const share = refused.count / (refused.count + ok.count);
   check('refusals', Math.abs(share - 0.25) < 0.01, `${(share * 100).toFixed(1)} % counted apart, expected 25`);
-  // The floor always says 0.5: one body in eight expects something else.
+}
+
+/** The floor always says 0.5: one body in eight expects something else. */
+function proveWrongAnswers(): void {
   const file = path.join(machine.scratch, 'some-wrong');
   writeFileSync(file, workload.bodies.map((_, index) => (index % 8 === 0 ? '0.4' : '0.5')).join('\n') + '\n');
-  const { counts } = load('--rate', '2000', '--duration', '2', '--expect', file);
-  const wrong = counts.wrong / (counts.wrong + counts.good + counts.late);
-  check('wrong answers', Math.abs(wrong - 0.125) < 0.02, `${(wrong * 100).toFixed(1)} %, expected 12.5`);
+  const { counts } = load('--rate', '2000', '--duration', '1', '--expect', file);
+  const wrong = counts.wrong / counts.answered;
+  check('wrong answers', Math.abs(wrong - 0.125) < 0.01, `${(wrong * 100).toFixed(1)} %, expected 12.5`);
 }
 
 /** Four times what the server can do: what is not answered within the timeout must be counted, and nothing is good for long. */
 function proveOverload(): void {
-  const { counts } = load('--rate', '2000', '--duration', '3', '--timeout-ms', '500', '--connections', '256');
+  const { counts } = load('--rate', '2000', '--duration', '3', '--connections', '256');
   const lost = counts.timeouts / counts.due;
   check(
     'overload',
@@ -137,9 +143,10 @@ const { date, cpu, node, loadBefore } = conditions();
 console.log(`${date} UTC, ${cpu}, Node ${node}, load before the start ${loadBefore}`);
 try {
   await withFloor([], proveRates);
+  await withFloor([], proveWrongAnswers);
   await withFloor(['--stall-ms', '100', '--every-ms', '1000'], proveNoOmission);
   await withFloor(['--service-us', '200'], provePoisson);
-  await withFloor(['--refuse-one-in', '4'], proveCounting);
+  await withFloor(['--refuse-one-in', '4'], proveRefusals);
   await withFloor(['--service-us', '2000'], proveOverload);
 } finally {
   machine.close();

@@ -77,7 +77,7 @@ async function applyOnce(server: RunningServer, workload: Workload, load: Load, 
   };
   const kind = load.rate === undefined ? ['--closed'] : ['--rate', String(load.rate)];
   const flags = [...kind, '--histograms', ...(load.relaxed === true ? ['--relaxed'] : []), ...expect];
-  const [program, ...rest] = placed(machine, machine.loadCore, [
+  const [program, ...rest] = placed(machine.loadCore, [
     generator,
     ...Object.entries(options).flatMap(([name, value]) => [name, String(value)]),
     ...flags,

@@ -8,25 +8,22 @@ import { benchFolder } from './workload.js';
 export interface Machine {
   readonly serverCore: number;
   readonly loadCore: number;
-  /** Priority of servers and generator, as nice(1) has it; below 0 needs root. */
-  readonly nice: number;
   /** Temporary folder of this run. */
   readonly scratch: string;
   close(): void;
 }
 
 /** Compiles the generator. @throws Error when there are fewer than two cores or no C compiler. */
-export function openMachine(nice: number): Machine {
+export function openMachine(): Machine {
   if (availableParallelism() < 2) throw new Error('two cores are needed: one for the server, one for the load');
   execFileSync(path.join(benchFolder, 'build.sh'), { stdio: 'inherit' });
   const scratch = mkdtempSync(path.join(tmpdir(), 'inference-bench-'));
-  return { serverCore: 0, loadCore: 1, nice, scratch, close: () => rmSync(scratch, { recursive: true, force: true }) };
+  return { serverCore: 0, loadCore: 1, scratch, close: () => rmSync(scratch, { recursive: true, force: true }) };
 }
 
-/** The command line that runs `command` on one core. Both programs replace themselves, so the process id is the command's. */
-export function placed(machine: Machine, core: number, command: readonly string[]): string[] {
-  const nice = machine.nice === 0 ? [] : ['nice', '-n', String(machine.nice)];
-  return [...nice, 'taskset', '--cpu-list', String(core), ...command];
+/** The command line that runs `command` on one core. taskset replaces itself, so the process id is the command's. */
+export function placed(core: number, command: readonly string[]): string[] {
+  return ['taskset', '--cpu-list', String(core), ...command];
 }
 
 export interface Conditions {

@@ -40,7 +40,7 @@ export async function startServer(
   const launch = contender.launch(port, models, folder);
   const logs = ['stdout', 'stderr'].map((name) => openSync(path.join(folder, name), 'w'));
   const began = performance.now();
-  const [program, ...rest] = placed(machine, machine.serverCore, launch.command) as [string, ...string[]];
+  const [program, ...rest] = placed(machine.serverCore, launch.command) as [string, ...string[]];
   const child = spawn(program, rest, {
     cwd: folder,
     env: { ...process.env, ...launch.environment },
