@@ -25,7 +25,7 @@ export interface Operations {
 
 /** The server of one `serve`. */
 export interface Service {
-  /** Resolves once the listener is up. */
+  /** Resolves once the listener is up. When it rejects, all that it opened is closed again, and `stop` is not called. */
   start(): Promise<StartFacts>;
   /** Drains and closes, within the configured grace. */
   stop(): Promise<void>;

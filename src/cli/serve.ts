@@ -20,9 +20,10 @@ async function serve(command: Command, context: Context): Promise<void> {
   const problems = checkStart(loaded, facts);
   if (problems.length > 0) throw new ConfigError(problems);
   const service = await operations.createService(loaded.config);
+  // A start that fails closes what it opened: nothing serves yet that would have to drain.
+  const started = await service.start();
   try {
-    if (context.stop.aborted) return;
-    await announce(loaded.config, await service.start(), context);
+    await announce(loaded.config, started, context);
     await stopped(context.stop);
   } finally {
     await service.stop();
