@@ -5,14 +5,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../shared/clock.js';
 import { ImportRefused, importModel, type ImportOptions } from '../import/import-model.js';
 import { promoteVersion, retireVersion } from '../import/edit-aliases.js';
-import type { FeatureViewSources } from '../lifecycle/stored-features.js';
+import type { FeatureViewSource, FeatureViewSources } from '../lifecycle/stored-features.js';
 import { ModelLoadError } from '../model-load-error.js';
 import { loadOnnxRuntime } from '../runtimes/onnx/load-onnx-runtime.js';
 import { problemText } from '../version-problem.js';
 import { checkVersionFolder } from './check-version-folder.js';
 
 const models = 'test/fixtures/models';
-const view = { entity: 'id', onMissing: 'fail', onStale: 'fail', onUnavailable: 'fail' };
+const view: Omit<FeatureViewSource, 'features'> = {
+  entity: 'id',
+  onMissing: 'fail',
+  onStale: 'fail',
+  onUnavailable: 'fail',
+};
 const profile = {
   ...view,
   entity: 'applicant_id',
@@ -22,7 +27,7 @@ const profile = {
     { name: 'public_bad_credit_record', type: 'boolean' as const },
   ],
 };
-const views: FeatureViewSources = new Map([
+const views: FeatureViewSources = new Map<string, FeatureViewSource>([
   ['applicant_profile', profile],
   [
     'v',
@@ -169,7 +174,7 @@ describe('models check', () => {
 
   it('scores golden rows', async () => {
     const examples =
-      'examples:\n  - {features: {x: 2}, prediction: {out: 3}}\n  - {features: {x: 2}, prediction: {out: 4}}\n';
+      'examples:\n  - {features: {x: 2}, prediction: {value: 3}}\n  - {features: {x: 2}, prediction: {value: 4}}\n';
     const folder = await version('half-plus-two.onnx', `features: [{name: x, type: number}]\n${examples}`);
     expect(await check(folder)).toMatchObject({
       ok: false,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { messageOf } from '../../shared/errors.js';
 import type { VersionProblem } from '../version-problem.js';
 import type { RegistryVersion } from './registry.js';
@@ -68,9 +68,4 @@ class FolderWalk {
 /** `EACCES`: tells what happened without telling paths of the machine. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
-}
-
-/** A path for messages: relative to the registry. */
-export function shownPath(root: string, path: string): string {
-  return relative(root, path) || '.';
 }
