@@ -15,7 +15,7 @@ export function jwksFetcher(url: string): FetchJwks {
     const signal = AbortSignal.timeout(timeoutMs);
     const { statusCode, body } = await request(url, { signal, headers: { accept: 'application/json' } });
     if (statusCode !== 200) {
-      body.destroy();
+      await body.dump();
       throw new Error(`The issuer's keys: status ${statusCode} instead of 200`);
     }
     const chunks: Buffer[] = [];

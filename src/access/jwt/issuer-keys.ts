@@ -11,7 +11,7 @@ export interface IssuerKeysOptions {
   /** How long keys go on to verify after they should have been fetched again. */
   readonly staleIfErrorMs: number;
   readonly clock: Clock;
-  readonly observer: AccessObserver;
+  readonly observer: Pick<AccessObserver, 'jwksFetch'>;
 }
 
 /** The issuer's keys have never been fetched, or so long ago that they no longer count. */

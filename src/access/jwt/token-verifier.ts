@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { errors, jwtVerify, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
+import { errors, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
 import type { Clock } from '../../shared/clock.js';
 import type { Principal } from '../principal.js';
 import { IssuerUnavailableError, type IssuerKeys } from './issuer-keys.js';
@@ -59,10 +59,7 @@ export class TokenVerifier {
   }
 
   #remembered(sha256: string): Principal | undefined {
-    if (this.#generation !== this.#keys.generation) {
-      this.#verified.clear();
-      this.#generation = this.#keys.generation;
-    }
+    this.#dropOutdated();
     const verified = this.#verified.get(sha256);
     if (verified === undefined || !this.#keys.usable) return undefined;
     if (verified.expiresAt > this.#clock.now()) return verified.principal;
@@ -71,10 +68,15 @@ export class TokenVerifier {
   }
 
   async #check(token: string, sha256: string): Promise<TokenVerdict> {
-    const { generation } = this.#keys;
+    let generation: number | undefined;
+    const resolve: JWTVerifyGetKey = async (header, parts) => {
+      const key = await this.#keys.resolve(header, parts);
+      generation = this.#keys.generation;
+      return key;
+    };
     try {
       const currentDate = new Date(this.#clock.now());
-      const result = await jwtVerify(token, this.#keys.resolve, { ...this.#options, currentDate });
+      const result = await jwtVerify(token, resolve, { ...this.#options, currentDate });
       const principal = principalOf(result);
       if (principal === undefined) return 'token_invalid';
       // Verified by keys that have been replaced meanwhile: good this once.
@@ -89,11 +91,19 @@ export class TokenVerifier {
   }
 
   #remember(sha256: string, verified: VerifiedToken): void {
+    this.#dropOutdated();
     for (const oldest of this.#verified.keys()) {
       if (this.#verified.size < mostRemembered) break;
       this.#verified.delete(oldest);
     }
     this.#verified.set(sha256, verified);
+  }
+
+  /** Forgets what was verified by keys that the issuer has changed since. */
+  #dropOutdated(): void {
+    if (this.#generation === this.#keys.generation) return;
+    this.#verified.clear();
+    this.#generation = this.#keys.generation;
   }
 }
 
