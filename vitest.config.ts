@@ -22,7 +22,9 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], pool: 'forks' } },
+      {
+        test: { name: 'unit', include: ['src/**/*.test.ts'], pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 },
+      },
       {
         test: {
           name: 'service',

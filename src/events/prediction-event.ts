@@ -8,7 +8,7 @@ export interface EventFeature {
   readonly value: FeatureValue;
   readonly origin: FeatureOrigin;
   /** Seconds since the stored row was updated; null where it has no timestamp. */
-  readonly ageSeconds?: number | null;
+  readonly ageSeconds?: number | null | undefined;
   readonly pii: boolean;
 }
 
@@ -19,21 +19,21 @@ export interface EventFeature {
 export interface PredictionRecord {
   readonly eventId: string;
   readonly requestId: string;
-  readonly batchIndex?: number;
+  readonly batchIndex?: number | undefined;
   readonly timestamp: number;
   /** null when the request did not get as far as naming one. */
   readonly modelId: string | null;
   readonly modelVersion: string | null;
   readonly status: 'success' | 'error';
-  readonly errorCode?: ErrorCode;
+  readonly errorCode?: ErrorCode | undefined;
   readonly features: readonly EventFeature[];
   readonly entities: readonly { readonly name: string; readonly key: EntityKey; readonly pii: boolean }[];
-  readonly prediction?: JsonObject;
-  readonly confidence?: number | null;
+  readonly prediction?: JsonObject | undefined;
+  readonly confidence?: number | null | undefined;
   readonly latencyMs: number;
   readonly stageMs: Readonly<Record<string, number>>;
   readonly cacheHit: boolean;
   /** Label or subject of the caller; null when anonymous. */
   readonly clientId: string | null;
-  readonly traceparent?: string;
+  readonly traceparent?: string | undefined;
 }

@@ -28,9 +28,9 @@ export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
   };
   const given = takeInline(plan, instance, assembled.row, problems);
   refuseUnknownEntities(plan, instance, problems);
-  const lookups = given === count ? assembled.lookups : supplyTheRest(plan, instance, assembled, problems);
+  if (given < count) assembled.lookups = supplyTheRest(plan, instance, assembled, problems);
   refuseProblems(plan, problems);
-  return { ...assembled, lookups };
+  return assembled;
 }
 
 /** Fills in what was read for the row's lookups, in their order. @throws ServiceError as the views' policies say. */

@@ -11,7 +11,7 @@ export interface AssembledRow {
   /** Seconds since the stored row was updated; undefined where the value is not stored. */
   readonly ages: (number | null | undefined)[];
   readonly warnings: Warning[];
-  readonly lookups: readonly ViewSource[];
+  lookups: readonly ViewSource[];
   /** Every view that feeds the version. */
   readonly sources: readonly ViewSource[];
   storedValues: number;
@@ -24,7 +24,8 @@ export function finishedRow(assembled: AssembledRow): FeatureRow {
 }
 
 /** At least one value came from a stored row, and all such values from the cache. */
-export function isCached(assembled: AssembledRow): boolean {
+export function isCached(assembled: AssembledRow | undefined): boolean {
+  if (assembled === undefined) return false;
   return assembled.storedValues > 0 && assembled.cachedValues === assembled.storedValues;
 }
 

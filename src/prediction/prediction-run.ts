@@ -77,6 +77,6 @@ export class PredictionRun {
   }
 
   get cacheHit(): boolean {
-    return this.rows.some((row) => row.assembled !== undefined && isCached(row.assembled));
+    return this.rows.some((row) => isCached(row.assembled));
   }
 }

@@ -16,22 +16,26 @@ export function recordOf(
   const row = run.rows[index] ?? unknownRow;
   const failure = row.error ?? error;
   const { call, version } = run;
+  const result = failure === undefined ? row.result : undefined;
+  // Written out: spreading optional parts costs a tenth of a request.
   return {
     eventId,
     requestId: call.requestId,
+    batchIndex: run.isBatch && run.rows.length > 0 ? index : undefined,
     timestamp: run.receivedAt,
     modelId: run.modelId,
     modelVersion: version?.version ?? null,
     status: failure === undefined ? 'success' : 'error',
+    errorCode: failure?.code,
     features: featuresOf(run, row),
-    entities: entitiesOf(run, row),
+    entities: entitiesOf(row),
+    prediction: result?.prediction,
+    confidence: result?.confidence,
     latencyMs: run.latencyMs,
     stageMs: run.stageMs,
-    cacheHit: row.assembled !== undefined && isCached(row.assembled),
+    cacheHit: isCached(row.assembled),
     clientId: call.principal.clientId,
-    ...(run.isBatch && run.rows.length > 0 && { batchIndex: index }),
-    ...(failure === undefined ? row.result : { errorCode: failure.code }),
-    ...(call.traceparent !== undefined && { traceparent: call.traceparent }),
+    traceparent: call.traceparent,
   };
 }
 
@@ -63,18 +67,19 @@ function featuresOf(run: PredictionRun, row: RowRun): EventFeature[] {
   const { version } = run;
   const { assembled } = row;
   if (version === undefined || assembled === undefined) return [];
+  const { row: values, origins, ages } = assembled;
   const features: EventFeature[] = [];
-  version.features.forEach((spec, index) => {
-    const value = assembled.row[index];
-    if (value === undefined) return;
-    const ageSeconds = assembled.ages[index];
-    const origin = assembled.origins[index] ?? 'request';
-    features.push({ name: spec.name, value, origin, pii: spec.pii, ...(ageSeconds !== undefined && { ageSeconds }) });
-  });
+  for (let index = 0; index < values.length; index++) {
+    const spec = version.features[index];
+    const value = values[index];
+    if (spec === undefined || value === undefined) continue;
+    const { name, pii } = spec;
+    features.push({ name, value, origin: origins[index] ?? 'request', pii, ageSeconds: ages[index] });
+  }
   return features;
 }
 
-function entitiesOf(run: PredictionRun, row: RowRun) {
+function entitiesOf(row: RowRun) {
   const sources = row.assembled?.sources ?? [];
   return Object.entries(row.instance.entities).flatMap(([name, key]) => {
     const views = sources.filter((source) => source.view.entity === name);

@@ -63,7 +63,7 @@ export interface PredictionReply {
   readonly latency_ms: number;
   readonly timestamp: string;
   readonly cached: boolean;
-  readonly warnings?: readonly Warning[];
+  readonly warnings?: readonly Warning[] | undefined;
 }
 
 export type BatchResult =
@@ -72,7 +72,7 @@ export type BatchResult =
       readonly prediction: JsonObject;
       readonly confidence: number | null;
       readonly cached: boolean;
-      readonly warnings?: readonly Warning[];
+      readonly warnings?: readonly Warning[] | undefined;
     }
   | {
       readonly index: number;
