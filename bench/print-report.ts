@@ -58,6 +58,7 @@ function printOpenLoop({ open }: BenchReport): void {
     'p99',
     'p99.9',
     'max',
+    'refused',
     'CPU µs/request',
   ];
   const rows = open.map(({ latency, ...one }) => [
@@ -66,6 +67,7 @@ function printOpenLoop({ open }: BenchReport): void {
     one.p50OfEcho.toFixed(2),
     one.p99OfEcho.toFixed(2),
     ...[latency.p50, latency.p90, latency.p95, latency.p99, latency.p999, latency.max].map((us) => us.toFixed(0)),
+    one.refusedShare.toFixed(4),
     range(one.cpuMicroseconds, 1),
   ]);
   table('Open loop: Poisson arrivals, latency from when a request was due', header, rows);

@@ -91,8 +91,17 @@ async function applyOnce(server: RunningServer, workload: Workload, load: Load, 
 }
 
 /** Every answer a right 200 and none missing: without that a measurement of speed says nothing. @throws Error */
-export function checkAllRight(server: RunningServer, { counts, status }: LoadReport): void {
-  const faults = counts.wrong + counts.timeouts + counts.resets + counts.broken;
-  if (faults === 0 && status['200'] === counts.answered) return;
-  throw new Error(`${server.contender.name}: not all answers right: ${JSON.stringify({ counts, status })}`);
+export function checkAllRight(server: RunningServer, report: LoadReport): void {
+  checkNoneWrong(server, report);
+  if (report.status['200'] !== report.counts.answered) throw fault(server, report);
 }
+
+/** As `checkAllRight`, but refusals (429, 503) are no fault. @throws Error */
+export function checkNoneWrong(server: RunningServer, report: LoadReport): void {
+  const { counts, latency_us: latency } = report;
+  const faults = counts.wrong + counts.timeouts + counts.resets + counts.broken;
+  if (faults > 0 || latency.ok.count + latency.refused.count !== counts.answered) throw fault(server, report);
+}
+
+const fault = (server: RunningServer, { counts, status }: LoadReport): Error =>
+  new Error(`${server.contender.name}: not all answers right: ${JSON.stringify({ counts, status })}`);

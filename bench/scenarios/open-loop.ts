@@ -1,4 +1,4 @@
-import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkNoneWrong, type Measured } from '../measure/load.js';
 import type { RunningServer } from '../measure/server.js';
 import { mergedPercentiles, spread, type Percentiles } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -27,7 +27,7 @@ export async function measureOpenLoop(
   const runs = await interleave(able, plan.rounds, async (server, round) => {
     const seeded = { ...load, seed: round + 1 };
     const measured = await applyLoad(server, singleRows('breast_cancer'), seeded, plan.machine);
-    checkAllRight(server, measured);
+    checkNoneWrong(server, measured);
     plan.say(`open loop ${rate}/s ${round + 1}: ${server.contender.name} p50 ${measured.latency_us.ok.p50} µs`);
     return measured;
   });
@@ -40,6 +40,7 @@ export async function measureOpenLoop(
       latency,
       p50OfEcho: latency.p50 / echo.p50,
       p99OfEcho: latency.p99 / echo.p99,
+      refusedShare: sum(own, (run) => run.latency_us.refused.count) / sum(own, (run) => run.counts.due),
       cpuMicroseconds: spread(own.map((run) => run.cpuMicroseconds)),
       untrustworthyRuns: own.filter((run) => !run.generator.trustworthy).length,
     };
@@ -48,3 +49,6 @@ export async function measureOpenLoop(
 
 const latencyOf = (runs: readonly Measured[]): Percentiles =>
   mergedPercentiles(runs.map((run) => run.latency_us.ok.histogram));
+
+const sum = (runs: readonly Measured[], count: (run: Measured) => number): number =>
+  runs.reduce((total, run) => total + count(run), 0);

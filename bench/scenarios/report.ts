@@ -24,6 +24,7 @@ export interface OpenLoopResult {
   readonly latency: Percentiles;
   readonly p50OfEcho: number;
   readonly p99OfEcho: number;
+  readonly refusedShare: number;
   readonly cpuMicroseconds: Spread;
   readonly untrustworthyRuns: number;
 }
