@@ -1,7 +1,10 @@
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../shared/clock.js';
 import { ServiceError } from '../shared/errors.js';
@@ -227,6 +230,27 @@ describe('tokens', () => {
     authenticator = await open({ jwt });
     expect((await refusal({ bearer: `${token}${'A'.repeat(9000)}` })).code).toBe('UNAUTHORIZED');
     expect(facts).toEqual(['token_invalid 192.0.2.1']);
+  });
+
+  it('that verify let their holder in, at first by a promise and then without one', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'a' }] });
+    const issuer = createServer((_request, response) => response.end(jwks));
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`;
+    authenticator = await open({ jwt: { ...jwt, jwks_url: url, algorithms: ['ES256'] } });
+    const bearer = await new SignJWT({ scope: 'predict:a', sub: 'client-7' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'a' })
+      .setIssuer(jwt.issuer)
+      .setAudience(jwt.audience)
+      .setExpirationTime(clock.now() / 1000 + 60)
+      .sign(privateKey);
+    const principal = { id: 'token:client-7', clientId: 'client-7', scopes: ['predict:a'] };
+    expect(await authenticator.authenticate({ bearer, address: '192.0.2.1' })).toEqual(principal);
+    expect(authenticator.authenticate({ bearer, address: '192.0.2.1' })).toEqual(principal);
+    expect(facts).toEqual(['ok token', 'ok token']);
+    issuer.closeAllConnections();
+    await new Promise((resolve) => issuer.close(resolve));
   });
 
   it('with an algorithm that cannot be allowed stop the start', async () => {
