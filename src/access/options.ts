@@ -67,7 +67,13 @@ export const rateLimitOptions = Type.Object(
       default: 100,
       minimum: 1,
       maximum: 10_000_000,
-      description: 'In any 60 s window at most this many, over all workers.',
+      description: 'In any 60 s window at most this many, over all workers, and with Redis over all instances.',
+    }),
+    replicas: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Instances of the service. While Redis is out of reach each lets its share of a limit pass.',
     }),
     count_batch_instances: Type.Boolean({
       default: false,

@@ -11,15 +11,13 @@ const checksumLength = 6;
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const shape = /^isk_live_[0-9A-Za-z]{28,119}$/;
 
+/** Characters of a key; what is longer is none. */
+export const longestKey = 128;
+
 /** A new secret. */
 export function generateKey(): string {
   const body = prefix + randomBase62(randomLength);
   return body + checksumOf(body);
-}
-
-/** Whether the text claims to be an API key, right or wrong. */
-export function looksLikeKey(text: string): boolean {
-  return text.startsWith(prefix);
 }
 
 /** Whether the text has the form of a key and its checksum is right. Says nothing about whether such a key exists. */
