@@ -1,21 +1,32 @@
 import type { Config } from '../config/schema.js';
-import { createEventPublisher, type EventPublisher, type EventsObserver } from '../events/index.js';
+import { createEventPublisher, type EventPublisher, type EventSink, type EventsObserver } from '../events/index.js';
 import { FileSink } from '../events/sinks/file-sink.js';
+import { KafkaSink } from '../events/sinks/kafka/kafka-sink.js';
+import { ThreadKafkaClient } from '../events/sinks/kafka/thread-client.js';
+import { systemTimers } from '../events/timers.js';
 import { systemClock } from '../shared/clock.js';
 import { dataPaths } from './data-paths.js';
 
 /** The publisher of one worker, at work already. `worker` names its journal and its event file. */
 export function openEvents(config: Config, worker: string, observer: EventsObserver): EventPublisher {
-  const { event_stream, events } = config.inference_service;
-  const directory = dataPaths(config.inference_service.data).root;
+  const { event_stream, events, data } = config.inference_service;
   return createEventPublisher({
     stream: event_stream,
     events,
-    directory,
+    directory: dataPaths(data).root,
     worker,
-    sink: new FileSink({ directory, worker, events }),
+    sink: openSink(config, worker, observer),
     environment: config.environment,
     clock: systemClock,
     observer,
   });
+}
+
+/** Kafka where brokers are configured: its client is loaded by its thread, at the first event. */
+function openSink(config: Config, worker: string, observer: EventsObserver): EventSink {
+  const { kafka, events, data } = config.inference_service;
+  if (kafka.bootstrap_servers === undefined) {
+    return new FileSink({ directory: dataPaths(data).root, worker, events });
+  }
+  return new KafkaSink({ connect: () => new ThreadKafkaClient(kafka), timers: systemTimers, observer });
 }

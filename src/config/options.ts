@@ -97,17 +97,3 @@ export const databaseOptions = Type.Object(
   },
   { description: 'PostgreSQL: features and keys of several instances.' },
 );
-
-export const kafkaOptions = Type.Object(
-  {
-    bootstrap_servers: Type.Optional(
-      Type.String({ description: 'Comma-separated Kafka brokers. Unset: events go to a file in the data folder.' }),
-    ),
-    topic: Type.String({
-      default: 'inference-events',
-      pattern: '^[A-Za-z0-9._-]{1,249}$',
-      description: 'Topic of the events.',
-    }),
-  },
-  { description: 'Kafka: events of several instances.' },
-);

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox';
 import { authOptions, rateLimitOptions } from '../access/options.js';
-import { eventsOptions, eventStreamOptions } from '../events/options.js';
+import { eventsOptions, eventStreamOptions, kafkaOptions } from '../events/options.js';
 import { cacheOptions, featuresOptions } from '../features/options.js';
 import { httpOptions, tlsOptions } from '../http/options.js';
 import { modelsOptions } from '../models/options.js';
@@ -8,7 +8,6 @@ import { tracingOptions } from '../observability/options.js';
 import {
   databaseOptions,
   environmentOption,
-  kafkaOptions,
   mlflowOptions,
   modelServerOptions,
   processOptions,
@@ -59,4 +58,5 @@ export const secretKeys: ReadonlySet<string> = new Set([
   'inference_service.events.pii_key',
   'inference_service.redis.password',
   'inference_service.database.url',
+  'inference_service.kafka.sasl.password',
 ]);

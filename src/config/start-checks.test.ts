@@ -65,7 +65,6 @@ describe('checks before the start', () => {
     ['MLFLOW_TRACKING_URI', 'http://mlflow'],
     ['REDIS_HOST', 'redis'],
     ['DATABASE_URL', 'postgres://user:secret@db/x'],
-    ['KAFKA_BOOTSTRAP_SERVERS', 'kafka:9092'],
     ['INFERENCE_SERVICE__MODEL_SERVER__URL', 'http://user:secret@model-server'],
   ])('never ignores %s while the engine is not there', (name, value) => {
     const [problem] = check({ [name]: value });

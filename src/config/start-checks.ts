@@ -55,6 +55,7 @@ const checks: readonly Check[] = [
   missingCertificate,
   absentModels,
   absentFiles,
+  kafkaCertificateWithKey,
   headersBeforeRequest,
   defaultTimeoutWithinLargest,
 ];
@@ -65,7 +66,6 @@ const engines = [
   { key: 'mlflow.tracking_uri', engine: 'the MLflow registry' },
   { key: 'redis.host', engine: 'Redis' },
   { key: 'database.url', engine: 'PostgreSQL' },
-  { key: 'kafka.bootstrap_servers', engine: 'Kafka' },
 ] as const;
 
 function missingEngines({ service }: Facts): readonly Finding[] {
@@ -137,10 +137,15 @@ function absentModels({ service, cwd }: Facts): readonly Finding[] {
 
 function absentFiles({ service, cwd }: Facts): readonly Finding[] {
   const tls = service.tls.mode === 'required';
+  const { bootstrap_servers: brokers, tls: toBrokers } = service.kafka;
+  const kafkaFile = (file: string | undefined) => (brokers !== undefined && toBrokers.enabled ? file : undefined);
   const named = [
     { key: 'tls.cert_file', file: tls ? service.tls.cert_file : undefined },
     { key: 'tls.key_file', file: tls ? service.tls.key_file : undefined },
     { key: 'auth.keys_file', file: service.auth.mode === 'required' ? service.auth.keys_file : undefined },
+    { key: 'kafka.tls.ca_file', file: kafkaFile(toBrokers.ca_file) },
+    { key: 'kafka.tls.cert_file', file: kafkaFile(toBrokers.cert_file) },
+    { key: 'kafka.tls.key_file', file: kafkaFile(toBrokers.key_file) },
   ];
   return named.flatMap(({ key, file }) => {
     if (file === undefined || existsSync(path.resolve(cwd, file))) return [];
@@ -148,6 +153,13 @@ function absentFiles({ service, cwd }: Facts): readonly Finding[] {
       { key, expected: 'a file that exists', ways: [way(`put it at ${path.resolve(cwd, file)}, or name another`)] },
     ];
   });
+}
+
+function kafkaCertificateWithKey({ service }: Facts): readonly Finding[] {
+  const { cert_file: certificate, key_file: privateKey } = service.kafka.tls;
+  if ((certificate === undefined) === (privateKey === undefined)) return [];
+  const missing = certificate === undefined ? 'kafka.tls.cert_file' : 'kafka.tls.key_file';
+  return [{ key: missing, expected: 'a file: a client certificate and its key go together', ways: [way('name both')] }];
 }
 
 function headersBeforeRequest({ service }: Facts): readonly Finding[] {

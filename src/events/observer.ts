@@ -22,6 +22,8 @@ export interface EventsObserver {
   delivered(events: number, milliseconds: number): void;
   /** `attempt` counts from 1 in each batch. */
   deliveryFailed(reason: string, attempt: number): void;
+  /** The sink's client was broken for good, or hung: it was closed, and the next attempt makes a new one. */
+  sinkClientRenewed(reason: string): void;
   /** Called up to once for each event while events are lost: a log must thin it out. */
   dropped(reason: DropReason, events: number): void;
   /** The journal cannot be used as it should be: until `journalRecovered` new events are held in memory only (write, open). */

@@ -64,3 +64,60 @@ export const eventsOptions = Type.Object(
   { description: 'Events and their journal.' },
 );
 export type EventsOptions = Static<typeof eventsOptions>;
+
+const broker = '(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?';
+
+export const kafkaOptions = Type.Object(
+  {
+    bootstrap_servers: Type.Optional(
+      Type.String({
+        pattern: `^\\s*${broker}\\s*(,\\s*${broker}\\s*)*$`,
+        description:
+          'Comma-separated Kafka brokers, host:port (9092 when left out). Unset: events go to a file in the data folder.',
+      }),
+    ),
+    topic: Type.String({
+      default: 'inference-events',
+      pattern: '^[A-Za-z0-9._-]{1,249}$',
+      description: 'Topic of the events. Made on first use where the brokers do that.',
+    }),
+    mode: either(['binary', 'structured'], {
+      default: 'binary',
+      description:
+        'CloudEvents content mode. binary: attributes are headers (ce_id, …), the value is the data. structured: the value is the whole event.',
+    }),
+    compression: either(['none', 'gzip', 'snappy', 'lz4'], {
+      default: 'lz4',
+      description: 'Compression of the batches. lz4 and snappy are native code; gzip works on every platform.',
+    }),
+    sasl: Type.Optional(
+      Type.Object(
+        {
+          mechanism: either(['plain', 'scram-sha-256', 'scram-sha-512'], {
+            default: 'scram-sha-512',
+            description: 'SASL mechanism. plain shows the password to whoever sees the connection: only with TLS.',
+          }),
+          username: Type.String({ minLength: 1, description: 'Name of the user.' }),
+          password: Type.String({ minLength: 1, description: 'Secret: password of the user.' }),
+        },
+        { description: 'Authentication by SASL.' },
+      ),
+    ),
+    tls: Type.Object(
+      {
+        enabled: Type.Boolean({ default: false, description: 'Encrypt, and check the certificate of the brokers.' }),
+        ca_file: Type.Optional(
+          Type.String({
+            minLength: 1,
+            description: "PEM file of the brokers' authority. Unset: those that Node.js knows.",
+          }),
+        ),
+        cert_file: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of a client certificate.' })),
+        key_file: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of its private key.' })),
+      },
+      { description: 'TLS to the brokers. Files are read again for each new connection after a failure.' },
+    ),
+  },
+  { description: 'Kafka: events of several instances.' },
+);
+export type KafkaOptions = Static<typeof kafkaOptions>;

@@ -1,24 +1,32 @@
-import type { EventsObserver } from '../events/index.js';
+import type { DropReason, EventsObserver, JournalOperation } from '../events/index.js';
 import type { Logger } from './logger.js';
 import type { Instruments } from './metrics.js';
+import { ThinnedCounts } from './thinned-counts.js';
 
 /** Counts and logs the facts of events. The accounts themselves are read from the publisher when metrics are collected. */
 export function eventsObserver(instruments: Instruments, logger: Logger): EventsObserver {
+  const dropped = new ThinnedCounts<DropReason>((reason, events) =>
+    logger.error({ reason, events }, 'Events were lost'),
+  );
   return {
     delivered: (_events, milliseconds) => instruments.eventDelivery.observe(milliseconds / 1000),
     deliveryFailed: (reason, attempt) => {
       instruments.eventDeliveryFailures.inc();
       logger.warn({ reason, attempt }, 'Events could not be delivered; they will be tried again');
     },
+    sinkClientRenewed: (reason) => {
+      instruments.eventSinkRenewals.inc();
+      logger.warn({ reason }, 'The client of the event sink is made anew');
+    },
     dropped: (reason, events) => {
       instruments.eventsLost.inc({ reason }, events);
-      logger.error({ reason, events }, 'Events were lost');
+      dropped.add(reason, events);
     },
     journalTrouble: (operation, reason) => {
       instruments.journalTrouble.inc({ reason: operation });
-      logger.error({ operation, reason }, 'The event journal cannot be used; new events are held in memory');
+      logger.error({ operation, reason }, journalTroubles[operation]);
     },
-    journalRecovered: () => logger.info('The event journal can be used again'),
+    journalRecovered: () => logger.info('The event journal can be written again'),
     replayed: ({ events, tornTails, damagedSegments }) => {
       const facts = { events, torn_tails: tornTails, damaged_segments: damagedSegments };
       if (events + tornTails + damagedSegments > 0)
@@ -26,3 +34,14 @@ export function eventsObserver(instruments: Instruments, logger: Logger): Events
     },
   };
 }
+
+/** What each failed operation costs. */
+const journalTroubles: Readonly<Record<JournalOperation, string>> = {
+  open: 'The event journal cannot be written; new events are held in memory',
+  write: 'The event journal cannot be written; new events are held in memory',
+  sync: 'The event journal could not be forced to the disk; a crash of the machine may cost its newest events',
+  read: 'Events could not be read back from the journal',
+  cursor: 'How far events were delivered could not be noted; a restart may deliver some of them again',
+  remove: 'A delivered part of the event journal could not be removed; it takes up space',
+  adopt: 'The event journal of an earlier process could not be taken over; the next start tries again',
+};

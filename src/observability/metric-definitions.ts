@@ -146,6 +146,10 @@ export const metricDefinitions = {
   eventsJournaled: gauge('inference_events_journaled', 'Events on disk that wait for delivery.'),
   eventsInMemory: gauge('inference_events_in_memory', 'Events in memory only.'),
   eventDeliveryFailures: counter('inference_event_delivery_failures_total', 'Batches that the sink refused.'),
+  eventSinkRenewals: counter(
+    'inference_event_sink_renewals_total',
+    'Clients of the event sink that broke or hung, and were made anew.',
+  ),
   journalTrouble: counter('inference_journal_trouble_total', 'Times that the journal could not be used.', ['reason']),
   authentications: counter('inference_authentications_total', 'Callers let in.', ['kind']),
   jwksFetches: counter('inference_jwks_fetches_total', "Fetches of the token issuer's keys.", ['result']),

@@ -100,15 +100,22 @@ describe('eventsObserver', () => {
     const observer = eventsObserver(metrics.instruments, logger);
     observer.delivered(5, 10);
     observer.deliveryFailed('broker gone', 1);
-    observer.dropped('journal_full', 3);
+    observer.sinkClientRenewed('hung');
+    observer.dropped('journal_full', 1);
+    observer.dropped('journal_full', 2);
     observer.journalTrouble('write', 'ENOSPC');
+    observer.journalTrouble('cursor', 'ENOSPC');
     observer.journalRecovered();
     observer.replayed({ events: 0, tornTails: 0, damagedSegments: 0 });
     observer.replayed({ events: 2, tornTails: 1, damagedSegments: 0 });
     expect(await series('inference_events_lost_total')).toMatchObject([
       { value: 3, labels: { reason: 'journal_full' } },
     ]);
-    expect(logged().map(({ level }) => level)).toEqual(['WARN', 'ERROR', 'ERROR', 'INFO', 'INFO']);
+    expect(await series('inference_event_sink_renewals_total')).toMatchObject([{ value: 1 }]);
+    expect(logged().map(({ level }) => level)).toEqual(['WARN', 'WARN', 'ERROR', 'ERROR', 'ERROR', 'INFO', 'INFO']);
+    expect(logged().map(({ message }) => message)).toContain(
+      'How far events were delivered could not be noted; a restart may deliver some of them again',
+    );
   });
 });
 

@@ -16,12 +16,16 @@ export class RecordingObserver implements EventsObserver {
   troubles: JournalOperation[] = [];
   recoveries = 0;
   replays: ReplayedJournal[] = [];
+  renewals: string[] = [];
 
   delivered(events: number): void {
     this.deliveredEvents += events;
   }
   deliveryFailed(reason: string, attempt: number): void {
     this.failures.push({ reason, attempt });
+  }
+  sinkClientRenewed(reason: string): void {
+    this.renewals.push(reason);
   }
   dropped(reason: DropReason, events: number): void {
     this.drops[reason] = (this.drops[reason] ?? 0) + events;
