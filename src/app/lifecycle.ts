@@ -1,43 +1,32 @@
 import { messageOf } from '../shared/errors.js';
 
-/** Something that is started and stopped with the program. */
-export interface Part {
-  readonly name: string;
-  start?(): Promise<void> | void;
-  stop?(): Promise<void> | void;
-}
-
 export interface LifecycleObserver {
   /** A part did not stop within its time, or failed to. The others are stopped all the same. */
   stopFailed(part: string, reason: string): void;
 }
 
+interface RunningPart {
+  readonly name: string;
+  readonly stop: () => Promise<void> | void;
+}
+
 /**
- * Starts parts in the order given and stops them in reverse: what feeds a part is stopped before it. A part that fails to
- * start stops those before it. `stop` never rejects and may be called more than once.
+ * Knows what is running. Parts are stopped in the reverse of the order in which they came: what feeds a part is stopped before
+ * it. `stop` never rejects and may be called more than once.
  */
 export class Lifecycle {
-  readonly #parts: readonly Part[];
   readonly #observer: LifecycleObserver;
-  readonly #started: Part[] = [];
+  readonly #running: RunningPart[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(parts: readonly Part[], observer: LifecycleObserver) {
-    this.#parts = parts;
+  constructor(observer: LifecycleObserver) {
     this.#observer = observer;
   }
 
-  /** @throws what a part threw, once the parts before it are stopped. */
-  async start(): Promise<void> {
-    for (const part of this.#parts) {
-      try {
-        await part.start?.();
-        this.#started.push(part);
-      } catch (error) {
-        await this.stop(5000);
-        throw error;
-      }
-    }
+  /** `part` runs from now on; `stop` ends it. */
+  running<Part>(name: string, part: Part, stop: (part: Part) => Promise<void> | void): Part {
+    this.#running.push({ name, stop: () => stop(part) });
+    return part;
   }
 
   /** `limitMs` bounds each part's own stop. */
@@ -47,11 +36,11 @@ export class Lifecycle {
   }
 
   async #stopAll(limitMs: number): Promise<void> {
-    for (const part of this.#started.reverse()) {
+    for (const { name, stop } of this.#running.reverse()) {
       try {
-        await within(Promise.resolve(part.stop?.()), limitMs);
+        await within(Promise.resolve(stop()), limitMs);
       } catch (error) {
-        this.#observer.stopFailed(part.name, messageOf(error));
+        this.#observer.stopFailed(name, messageOf(error));
       }
     }
   }

@@ -60,45 +60,30 @@ export class ProcessApp implements Service {
   readonly #config: Config;
   readonly #role: ProcessRole;
   readonly #telemetry: Telemetry;
+  readonly #lifecycle: Lifecycle;
   #server: HttpServer | undefined;
-  #lifecycle: Lifecycle | undefined;
 
   constructor(config: Config, role: ProcessRole, telemetry: Telemetry) {
     this.#config = config;
     this.#role = role;
     this.#telemetry = telemetry;
+    const { logger } = telemetry;
+    this.#lifecycle = new Lifecycle({
+      stopFailed: (part, reason) => logger.error({ part, reason }, 'A part did not stop'),
+    });
   }
 
-  /** Listens, then loads: /health answers and /ready says no until every version that counts has left loading. */
+  /**
+   * Listens, then loads: /health answers and /ready says no until every version that counts has left loading.
+   * @throws what kept a part from starting; what ran already is stopped.
+   */
   async start(): Promise<StartFacts> {
-    const parts = await this.#openParts();
-    const server = await this.#openServer(parts);
-    this.#server = server;
-    let loading: Promise<void> = Promise.resolve();
-    let url = '';
-    const { host, port, http } = this.#config.inference_service;
-    const { logger, lines } = this.#telemetry;
-    const closeMs = Math.max(1000, http.shutdown_grace_seconds * 1000 - closingMs);
-    const stopFailed = (part: string, reason: string) => logger.error({ part, reason }, 'A part did not stop');
-    this.#lifecycle = new Lifecycle(
-      [
-        { name: 'log', stop: () => lines.flushSync() },
-        { name: 'features', stop: () => parts.features.close() },
-        { name: 'access', stop: () => parts.access.close() },
-        { name: 'events', stop: () => parts.events.close(closingMs / 2) },
-        { name: 'models', start: () => void (loading = parts.catalogue.start()), stop: () => parts.catalogue.close() },
-        {
-          name: 'listener',
-          start: async () => void (url = await server.listen({ host, port })),
-          stop: () => server.close(closeMs),
-        },
-      ],
-      { stopFailed },
-    );
-    await this.#lifecycle.start();
-    await loading;
-    logger.info({ url, worker: this.#role.worker }, 'Listening');
-    return { port: Number(new URL(url).port), models: parts.catalogue.list() };
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.#lifecycle.stop(closingMs);
+      throw error;
+    }
   }
 
   /** Not ready at once, serving on for the drain delay; then what is in flight ends, events are flushed, all is closed. */
@@ -107,19 +92,41 @@ export class ProcessApp implements Service {
     this.#server?.beginDrain();
     this.#telemetry.logger.info({ drain_delay_seconds }, 'Stopping');
     await delay(drain_delay_seconds * 1000);
-    await this.#lifecycle?.stop(shutdown_grace_seconds * 1000);
+    await this.#lifecycle.stop(shutdown_grace_seconds * 1000);
   }
 
+  async #start(): Promise<StartFacts> {
+    const { host, port, http } = this.#config.inference_service;
+    const { logger } = this.#telemetry;
+    const parts = await this.#openParts();
+    const loading = parts.catalogue.start();
+    const closeMs = Math.max(1000, http.shutdown_grace_seconds * 1000 - closingMs);
+    const server = await this.#openServer(parts);
+    this.#server = this.#lifecycle.running('listener', server, (it) => it.close(closeMs));
+    const url = await server.listen({ host, port });
+    await loading;
+    logger.info({ url, worker: this.#role.worker }, 'Listening');
+    return { port: Number(new URL(url).port), models: parts.catalogue.list() };
+  }
+
+  /** In this order: what is opened later is stopped earlier. */
   async #openParts(): Promise<Parts> {
-    const { logger, metrics } = this.#telemetry;
+    const { logger, metrics, lines, beforeSnapshot } = this.#telemetry;
     const { instruments } = metrics;
-    const views = await openViews(this.#config);
-    const features = openFeatures(this.#config, views, featuresObserver(instruments, logger));
-    const events = openEvents(this.#config, this.#role.worker, eventsObserver(instruments, logger));
-    const catalogue = openCatalogue(this.#config, views, modelsObserver(instruments, logger));
-    const access = await openAccess(this.#config, this.#role.windows, accessObserver(instruments, logger));
-    const admission = openAdmission(this.#config, overloadObserver(instruments, logger));
-    this.#telemetry.beforeSnapshot(() => {
+    const life = this.#lifecycle;
+    const config = this.#config;
+    life.running('log', lines, (it) => it.flushSync());
+    const views = await openViews(config);
+    const features = openFeatures(config, views, featuresObserver(instruments, logger));
+    life.running('features', features, (it) => it.close());
+    const access = await openAccess(config, this.#role.windows, accessObserver(instruments, logger));
+    life.running('access', access, (it) => it.close());
+    const events = openEvents(config, this.#role.worker, eventsObserver(instruments, logger));
+    life.running('events', events, (it) => it.close(closingMs / 2));
+    const catalogue = openCatalogue(config, views, modelsObserver(instruments, logger));
+    life.running('models', catalogue, (it) => it.close());
+    const admission = openAdmission(config, overloadObserver(instruments, logger));
+    beforeSnapshot(() => {
       readEventAccounts(metrics, events);
       instruments.inFlight.set(admission.inFlight);
     });

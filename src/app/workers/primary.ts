@@ -53,13 +53,18 @@ export class Primary implements Service {
     this.#seats = Array.from({ length: count }, (_, i) => ({ number: i + 1, worker: undefined, deaths: 0 }));
   }
 
-  /** Resolves once every worker listens. @throws Error with the words of the first that could not start. */
+  /** Resolves once every worker listens. @throws Error with the words of the first that could not start; the others are ended. */
   async start(): Promise<StartFacts> {
     const name = fileURLToPath(import.meta.url).replace(/primary(\.[jt]s)$/, 'worker-main$1');
     cluster.setupPrimary({ exec: name, args: [] });
-    const [first] = await Promise.all(this.#seats.map((seat) => this.#occupy(seat)));
-    if (first === undefined) throw new Error('There is no worker');
-    return first;
+    try {
+      const [first] = await Promise.all(this.#seats.map((seat) => this.#occupy(seat)));
+      if (first === undefined) throw new Error('There is no worker');
+      return first;
+    } catch (error) {
+      await this.#end();
+      throw error;
+    }
   }
 
   /** Every worker drains and ends by itself; one that does not within the grace is killed. */
@@ -68,6 +73,14 @@ export class Primary implements Service {
     const { drain_delay_seconds, shutdown_grace_seconds } = this.#parts.config.inference_service.http;
     const limitMs = (drain_delay_seconds + shutdown_grace_seconds) * 1000 + 2000;
     await Promise.all(this.#seats.map((seat) => stopWorker(seat.worker, limitMs)));
+    this.#parts.flush();
+  }
+
+  /** Nothing serves yet: no worker has to drain. */
+  async #end(): Promise<void> {
+    this.#stopping = true;
+    for (const { worker } of this.#seats) worker?.process.kill('SIGKILL');
+    await Promise.all(this.#seats.map((seat) => stopWorker(seat.worker, 0)));
     this.#parts.flush();
   }
 
