@@ -1,5 +1,5 @@
 import type { OnnxNode } from '../onnx/graph.js';
-import { checkLengths, TreeAttributes } from './tree-attributes.js';
+import { checkLengths, NodeAttributes } from '../onnx/node-attributes.js';
 import { nodeMode, TreeEnsembleError, type TreeEnsemble } from './tree-ensemble.js';
 import { aggregates, postTransforms } from './tree-words.js';
 
@@ -18,7 +18,7 @@ type LeafLists = Readonly<Record<'leaf_targetids' | 'leaf_weights', ArrayLike<nu
 
 /** TreeEnsemble version 5: nodes are linked by index over all trees, leaves stand in lists of their own with one weight each. */
 export function readLinkedTrees(node: OnnxNode): TreeEnsemble {
-  const attributes = new TreeAttributes(node);
+  const attributes = new NodeAttributes(node);
   const splits = attributes.tensor('nodes_splits');
   const count = splits.length;
   const lists = nodeLists(attributes, count);
@@ -62,7 +62,7 @@ export function readLinkedTrees(node: OnnxNode): TreeEnsemble {
   };
 }
 
-function nodeLists(attributes: TreeAttributes, count: number) {
+function nodeLists(attributes: NodeAttributes, count: number) {
   const lists = {
     nodes_modes: attributes.tensor('nodes_modes'),
     nodes_featureids: attributes.indices('nodes_featureids'),

@@ -1,5 +1,5 @@
 import type { OnnxNode } from '../onnx/graph.js';
-import { checkLengths, TreeAttributes } from './tree-attributes.js';
+import { checkLengths, NodeAttributes } from '../onnx/node-attributes.js';
 import { nodeMode, TreeEnsembleError, type NodeModeName, type TreeEnsemble } from './tree-ensemble.js';
 import { aggregates, postTransforms } from './tree-words.js';
 
@@ -14,7 +14,7 @@ interface Children {
 
 /** TreeEnsembleClassifier and TreeEnsembleRegressor, versions 1 and 3: every list has one element a node; nodes name their tree. */
 export function readListedTrees(node: OnnxNode, kind: TreeEnsemble['kind']): TreeEnsemble {
-  const attributes = new TreeAttributes(node);
+  const attributes = new NodeAttributes(node);
   const words = attributes.strings('nodes_modes');
   const count = words.length;
   const lists = {
@@ -99,7 +99,7 @@ function childPlaces(numbers: Int32Array, { mode, places, trees }: Children): In
 }
 
 /** The weights by the place of their leaf, in the order of the file. Those of a node that is no leaf count for nothing. */
-function leafWeights(attributes: TreeAttributes, prefix: 'class' | 'target', { mode, places }: Children) {
+function leafWeights(attributes: NodeAttributes, prefix: 'class' | 'target', { mode, places }: Children) {
   const lists = {
     [`${prefix}_ids`]: attributes.indices(`${prefix}_ids`),
     [`${prefix}_treeids`]: attributes.indices(`${prefix}_treeids`),
@@ -123,7 +123,7 @@ function leafWeights(attributes: TreeAttributes, prefix: 'class' | 'target', { m
   return { weightStart, weights };
 }
 
-function classLabels(attributes: TreeAttributes): readonly string[] | BigInt64Array {
+function classLabels(attributes: NodeAttributes): readonly string[] | BigInt64Array {
   const strings = attributes.strings('classlabels_strings');
   return strings.length > 0 ? strings : attributes.int64s('classlabels_int64s');
 }

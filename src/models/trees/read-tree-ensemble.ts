@@ -17,7 +17,7 @@ export function isTreeEnsemble({ domain, opType }: OnnxNode): boolean {
 
 /**
  * Reads the trees of a node that `isTreeEnsemble`. Nothing in the result points outside of its arrays.
- * @throws TreeEnsembleError cyclic, dangling, or lists of lengths that do not match; OnnxFormatError for a broken tensor
+ * @throws TreeEnsembleError cyclic or dangling nodes; OnnxFormatError for attributes of a wrong type or length
  */
 export function readTreeEnsemble(node: OnnxNode): TreeEnsemble {
   const read = readers.get(node.opType);
