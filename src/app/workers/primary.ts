@@ -147,7 +147,8 @@ function windowsOf(worker: Worker): { channel: MessageChannel; receive: (message
 }
 
 function send(worker: Worker, message: ToWorker): void {
-  if (worker.isConnected()) worker.send(message);
+  // A worker that dies while it is sent to is told of by its exit.
+  if (worker.isConnected()) worker.send(message, () => undefined);
 }
 
 function stopWorker(worker: Worker | undefined, limitMs: number): Promise<void> {

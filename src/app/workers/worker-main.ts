@@ -70,7 +70,8 @@ class WorkerProcess {
 }
 
 function tell(message: ToPrimary): void {
-  if (process.connected) process.send?.(message);
+  // A primary that is gone hears nothing; `disconnect` ends this process.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 const worker = new WorkerProcess();
