@@ -83,8 +83,10 @@ async function applyOnce(server: RunningServer, workload: Workload, load: Load, 
     ...flags,
     ...server.headers.flatMap((header) => ['--header', header]),
   ]) as [string, ...string[]];
+  server.checkAlive();
   const before = processUse(server.pid).cpuSeconds;
   const { stdout } = await run(program, rest, { maxBuffer: 64 * 1024 * 1024 });
+  server.checkAlive();
   const used = processUse(server.pid).cpuSeconds - before;
   const report = JSON.parse(stdout) as LoadReport;
   return { ...report, cpuMicroseconds: (used / report.counts.answered_in_all) * 1e6 };

@@ -19,6 +19,8 @@ export interface RunningServer {
   readonly headers: readonly string[];
   /** From starting the process to its first right answer. */
   readonly startSeconds: number;
+  /** @throws Error with the end of the server's own output when its process has ended. */
+  checkAlive(): void;
   stop(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function startServer(
     pid: child.pid ?? 0,
     headers: launch.headers,
     startSeconds: 0,
+    checkAlive: () => checkAlive(contender, child, folder),
     stop: async () => {
       await stop(child, exited);
       rmSync(folder, { recursive: true, force: true });
@@ -137,6 +140,12 @@ async function stop(child: ChildProcess, exited: Promise<void>): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
   await exited;
   clearTimeout(timer);
+}
+
+function checkAlive({ name }: Contender, child: ChildProcess, folder: string): void {
+  if (child.exitCode === null && child.signalCode === null) return;
+  const output = readFileSync(path.join(folder, 'stderr'), 'utf8').slice(-2000);
+  throw new Error(`${name} ended by itself: exit code ${child.exitCode}, signal ${child.signalCode}\n${output}`);
 }
 
 function freePort(): Promise<number> {
