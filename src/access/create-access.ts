@@ -11,6 +11,7 @@ import { KeyVerifier } from './keys/key-verifier.js';
 import type { AccessObserver } from './observer.js';
 import type { AuthOptions, RateLimitOptions } from './options.js';
 import { PrincipalRateLimiter } from './rate-limit/principal-rate-limiter.js';
+import { RedisWindows, type RedisWindowsOptions } from './rate-limit/redis-windows.js';
 import { RemoteWindows } from './rate-limit/remote-windows.js';
 import type { MessageChannel } from './rate-limit/window-messages.js';
 import { WindowTable } from './rate-limit/window-table.js';
@@ -61,10 +62,13 @@ export interface WindowsParts {
   readonly observer: AccessObserver;
   /** To the primary that owns the windows; absent in a process that serves alone. */
   readonly primary?: { readonly channel: MessageChannel; readonly workers: number };
+  /** Holds the windows of all instances, where there is one. */
+  readonly redis?: Pick<RedisWindowsOptions, 'client' | 'keyPrefix' | 'processes'>;
 }
 
-/** The windows of this process: its own, or those of the primary. */
-export function createWindows({ primary, ...parts }: WindowsParts): Windows {
+/** The windows of this process: in Redis, else its own, or those of the primary. */
+export function createWindows({ primary, redis, ...parts }: WindowsParts): Windows {
+  if (redis !== undefined) return new RedisWindows({ ...parts, ...redis });
   return primary === undefined ? new WindowTable(parts) : new RemoteWindows({ ...parts, ...primary });
 }
 

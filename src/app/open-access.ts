@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { createAuthenticator, createRateLimiter, createWindows } from '../access/create-access.js';
+import { createAuthenticator, createRateLimiter, createWindows, type WindowsParts } from '../access/create-access.js';
 import type { AccessObserver, Authenticator, RateLimiter } from '../access/index.js';
 import { SqliteKeyStore } from '../access/keys/sqlite-key-store.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
@@ -9,6 +9,7 @@ import { WindowTable } from '../access/rate-limit/window-table.js';
 import { systemAccessTimers } from '../access/timers.js';
 import type { Config } from '../config/schema.js';
 import { systemClock } from '../shared/clock.js';
+import type { RedisClient } from '../shared/redis-client.js';
 import { dataPaths } from './data-paths.js';
 
 /** Who may call, and how often. */
@@ -19,15 +20,18 @@ export interface Access {
   close(): Promise<void>;
 }
 
-/** `channel` leads to the primary that owns the windows; undefined where this process serves alone. */
-export async function openAccess(
-  config: Config,
-  channel: MessageChannel | undefined,
-  observer: AccessObserver,
-): Promise<Access> {
-  const { auth, rate_limit, workers, data } = config.inference_service;
+/** Where the windows are that this process does not hold itself. */
+export interface SharedWindows {
+  /** Leads to the primary that owns them; undefined where this process serves alone. */
+  readonly channel: MessageChannel | undefined;
+  /** Holds those of all instances, and is asked in place of the primary. */
+  readonly redis: RedisClient | undefined;
+}
+
+export async function openAccess(config: Config, shared: SharedWindows, observer: AccessObserver): Promise<Access> {
+  const { auth, rate_limit, data } = config.inference_service;
   const parts = { clock: systemClock, timers: systemAccessTimers, observer };
-  const windows = createWindows({ ...parts, ...(channel !== undefined && { primary: { channel, workers } }) });
+  const windows = createWindows({ ...parts, ...ownersOf(config, shared) });
   const paths = dataPaths(data);
   mkdirSync(paths.root, { recursive: true, mode: 0o700 });
   const keyStore = new SqliteKeyStore(paths.keys);
@@ -41,6 +45,15 @@ export async function openAccess(
       await windows.close();
       await keyStore.close();
     },
+  };
+}
+
+function ownersOf(config: Config, { channel, redis }: SharedWindows): Pick<WindowsParts, 'primary' | 'redis'> {
+  const { workers, rate_limit, redis: settings } = config.inference_service;
+  const processes = rate_limit.replicas * workers;
+  return {
+    ...(channel !== undefined && { primary: { channel, workers } }),
+    ...(redis !== undefined && { redis: { client: redis, keyPrefix: settings.key_prefix, processes } }),
   };
 }
 

@@ -2,16 +2,19 @@ import path from 'node:path';
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
 import { MemoryCache } from '../features/caches/memory-cache.js';
+import { RedisFeatureCache } from '../features/caches/redis-cache.js';
 import {
   createFeatureService,
   loadFeatureViews,
   systemRepeatTimer,
+  type FeatureCache,
   type FeaturesObserver,
   type FeatureService,
   type FeatureView,
 } from '../features/index.js';
 import { SqliteFeatureStore } from '../features/stores/sqlite-store.js';
 import { systemClock } from '../shared/clock.js';
+import type { RedisClient } from '../shared/redis-client.js';
 import { dataPaths } from './data-paths.js';
 
 type Views = ReadonlyMap<string, FeatureView>;
@@ -25,22 +28,38 @@ export function openFeatureStore(config: Config): SqliteFeatureStore {
   return new SqliteFeatureStore({ file: dataPaths(config.inference_service.data).features });
 }
 
-export function openFeatures(config: Config, views: Views, observer: FeaturesObserver): FeatureService {
+/** Where values are kept and asked for; the cache is in memory where there is no Redis. */
+export interface FeatureParts {
+  readonly views: Views;
+  readonly redis: RedisClient | undefined;
+}
+
+export function openFeatures(
+  config: Config,
+  { views, redis }: FeatureParts,
+  observer: FeaturesObserver,
+): FeatureService {
   const { cache, features } = config.inference_service;
-  const clock = systemClock;
   return createFeatureService({
     views,
     store: openFeatureStore(config),
-    ...(cache.enabled && { cache: new MemoryCache({ maxBytes: cache.max_bytes, clock, observer }) }),
+    ...(cache.enabled && { cache: openCache(config, redis, observer) }),
     options: {
       ttlSeconds: cache.ttl_seconds,
       negativeTtlSeconds: features.negative_ttl_seconds,
       storeMaxConcurrency: features.store_max_concurrency,
     },
-    clock,
+    clock: systemClock,
     timers: systemRepeatTimer,
     observer,
   });
+}
+
+function openCache(config: Config, client: RedisClient | undefined, observer: FeaturesObserver): FeatureCache {
+  const { cache, redis } = config.inference_service;
+  if (client === undefined) return new MemoryCache({ maxBytes: cache.max_bytes, clock: systemClock, observer });
+  const endOfTurn = (action: () => void) => void setImmediate(action);
+  return new RedisFeatureCache({ client, keyPrefix: redis.key_prefix, observer, endOfTurn });
 }
 
 /** `<view>.csv` of the seed folder, for each view whose table is not there yet. */

@@ -75,7 +75,7 @@ describe('layers', () => {
       },
     });
     const service = config.inference_service;
-    expect(service.redis).toEqual({ host: 'redis', port: 6380, password: '123' });
+    expect(service.redis).toMatchObject({ host: 'redis', port: 6380, password: '123' });
     expect(service.kafka.bootstrap_servers).toBe('a:9092,b:9092');
     expect(service.mlflow.tracking_uri).toBe('http://mlflow');
     expect(service.database.url).toBe('postgres://db/x');

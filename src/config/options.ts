@@ -80,11 +80,60 @@ export const mlflowOptions = Type.Object(
   { description: 'MLflow model registry.' },
 );
 
+const addresses = (description: string) =>
+  Type.Array(Type.String({ pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:]+):[0-9]{1,5}$' }), { default: [], description });
+
 export const redisOptions = Type.Object(
   {
     host: Type.Optional(Type.String({ minLength: 1, description: 'Redis host. Unset: the cache is in memory.' })),
     port: Type.Integer({ default: 6379, minimum: 1, maximum: 65_535, description: 'Redis port.' }),
+    username: Type.Optional(Type.String({ minLength: 1, description: 'ACL user. Unset: the default user.' })),
     password: Type.Optional(Type.String({ description: 'Redis password.' })),
+    db: Type.Integer({
+      default: 0,
+      minimum: 0,
+      maximum: 1023,
+      description: 'Number of the database; a cluster has 0 only.',
+    }),
+    tls: Type.Object(
+      {
+        enabled: Type.Boolean({ default: false, description: 'Speak TLS to Redis, and to its sentinels.' }),
+        ca_file: Type.Optional(
+          Type.String({
+            description: "PEM file of the authority that Redis's certificate is checked against. Unset: the system's.",
+          }),
+        ),
+      },
+      { description: 'TLS to Redis.' },
+    ),
+    sentinels: addresses('host:port of each Redis Sentinel, instead of host and port.'),
+    sentinel_name: Type.String({
+      default: 'mymaster',
+      minLength: 1,
+      description: 'Name of the master that the sentinels watch.',
+    }),
+    sentinel_password: Type.Optional(Type.String({ description: 'Password of the sentinels.' })),
+    cluster_nodes: addresses(
+      'host:port of some nodes of a Redis Cluster, instead of host and port; the others are found.',
+    ),
+    key_prefix: Type.String({
+      default: 'inference:',
+      pattern: '^[A-Za-z0-9._:-]{0,64}$',
+      description: 'Begins every key. Services that share a Redis but not a feature store need different ones.',
+    }),
+    command_timeout_ms: Type.Integer({
+      default: 15,
+      minimum: 1,
+      maximum: 10_000,
+      description:
+        'Longest time that one call may take; then the feature store answers, and this process decides on limits.',
+    }),
+    connect_timeout_ms: Type.Integer({
+      default: 1000,
+      minimum: 50,
+      maximum: 60_000,
+      description: 'Longest time for connecting; also for a silence after which a connection is given up.',
+    }),
   },
   { description: 'Redis: feature cache and rate limits of several instances.' },
 );

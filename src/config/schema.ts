@@ -57,6 +57,7 @@ export const namedVariables: Readonly<Record<string, string>> = {
 export const secretKeys: ReadonlySet<string> = new Set([
   'inference_service.events.pii_key',
   'inference_service.redis.password',
+  'inference_service.redis.sentinel_password',
   'inference_service.database.url',
   'inference_service.kafka.sasl.password',
 ]);

@@ -63,7 +63,6 @@ describe('checks before the start', () => {
 
   it.each([
     ['MLFLOW_TRACKING_URI', 'http://mlflow'],
-    ['REDIS_HOST', 'redis'],
     ['DATABASE_URL', 'postgres://user:secret@db/x'],
     ['INFERENCE_SERVICE__MODEL_SERVER__URL', 'http://user:secret@model-server'],
   ])('never ignores %s while the engine is not there', (name, value) => {
@@ -71,6 +70,18 @@ describe('checks before the start', () => {
     expect(problem?.expected).toContain('this build does not have');
     expect(problem?.source).toBe(`variable ${name}`);
     expect(problem?.got).not.toContain('secret');
+  });
+
+  it('wants one Redis, and the file that its certificate is checked against', () => {
+    const redis = (rest: Record<string, string>) =>
+      keysOf(
+        Object.fromEntries(Object.entries(rest).map(([key, value]) => [`INFERENCE_SERVICE__REDIS__${key}`, value])),
+      );
+    expect(redis({ HOST: 'redis' })).toEqual([]);
+    expect(redis({ SENTINELS: 's1:26379,[::1]:26379' })).toEqual([]);
+    expect(redis({ HOST: 'redis', CLUSTER_NODES: 'n1:6379' })).toEqual(['redis.host']);
+    expect(redis({ CLUSTER_NODES: 'n1:6379', DB: '1' })).toEqual(['redis.db']);
+    expect(redis({ HOST: 'redis', TLS__ENABLED: 'true', TLS__CA_FILE: 'nowhere.pem' })).toEqual(['redis.tls.ca_file']);
   });
 
   it('compares times that belong together', () => {

@@ -50,6 +50,7 @@ function mendText(ways: readonly Way[]): string {
 
 const checks: readonly Check[] = [
   missingEngines,
+  oneRedis,
   openAddress,
   missingKeys,
   missingCertificate,
@@ -64,7 +65,6 @@ const checks: readonly Check[] = [
 const engines = [
   { key: 'model_server.url', engine: 'a remote model server' },
   { key: 'mlflow.tracking_uri', engine: 'the MLflow registry' },
-  { key: 'redis.host', engine: 'Redis' },
   { key: 'database.url', engine: 'PostgreSQL' },
 ] as const;
 
@@ -76,6 +76,17 @@ function missingEngines({ service }: Facts): readonly Finding[] {
       expected: `nothing: this build does not have ${engine} yet`,
       ways: [way('unset it; the embedded part is used instead')],
     }));
+}
+
+function oneRedis({ service }: Facts): readonly Finding[] {
+  const { host, sentinels, cluster_nodes: nodes, db } = service.redis;
+  const named = [host !== undefined, sentinels.length > 0, nodes.length > 0].filter(Boolean);
+  if (named.length > 1) {
+    const expected = 'only one of redis.host, redis.sentinels and redis.cluster_nodes';
+    return [{ key: 'redis.host', expected, ways: [way('keep the one that is meant, unset the others')] }];
+  }
+  if (nodes.length === 0 || db === 0) return [];
+  return [{ key: 'redis.db', expected: '0: a Redis Cluster has no other', ways: [way('unset it')] }];
 }
 
 function openAddress({ service }: Facts): readonly Finding[] {
@@ -142,6 +153,7 @@ function absentFiles({ service, cwd }: Facts): readonly Finding[] {
   const named = [
     { key: 'tls.cert_file', file: tls ? service.tls.cert_file : undefined },
     { key: 'tls.key_file', file: tls ? service.tls.key_file : undefined },
+    { key: 'redis.tls.ca_file', file: service.redis.tls.enabled ? service.redis.tls.ca_file : undefined },
     { key: 'auth.keys_file', file: service.auth.mode === 'required' ? service.auth.keys_file : undefined },
     { key: 'kafka.tls.ca_file', file: kafkaFile(toBrokers.ca_file) },
     { key: 'kafka.tls.cert_file', file: kafkaFile(toBrokers.cert_file) },

@@ -1,6 +1,7 @@
 /**
  * What went wrong with the cache: `unreachable`: it did not answer; `poisoned`, `truncated`, `old_schema`: an entry that cannot
  * be trusted, and counted as a miss; `too_large`: a row that it does not take; `write_failed`: a row that it did not keep.
+ * The cause is given with the first read of an outage, not with each.
  */
 export type CacheTrouble = 'unreachable' | 'poisoned' | 'truncated' | 'old_schema' | 'too_large' | 'write_failed';
 

@@ -27,7 +27,7 @@ export class RowCache {
   }
 
   get reachable(): boolean {
-    return this.#reachable;
+    return this.#reachable && this.#options.cache.reachable !== false;
   }
 
   /** In the order asked; undefined for a miss. @throws ServiceError INFERENCE_TIMEOUT at the deadline. */
@@ -105,8 +105,10 @@ export class RowCache {
   }
 
   #unreachable(lookups: readonly NamedLookup[], error: unknown): Found[] {
+    // An outage fails every read: its cause is told with the first.
+    const cause = this.#reachable ? messageOf(error) : undefined;
     this.#reachable = false;
-    this.#options.observer.cacheTrouble({ kind: 'unreachable', cause: messageOf(error) });
+    this.#options.observer.cacheTrouble({ kind: 'unreachable', ...(cause !== undefined && { cause }) });
     return lookups.map(() => undefined);
   }
 }

@@ -13,6 +13,9 @@ export function featuresObserver(instruments: Instruments, logger: Logger): Feat
     },
     cacheTrouble: ({ kind, cause }) => {
       cacheTrouble.inc({ reason: kind });
+      // An outage fails every read and write of the cache: only what begins it has a cause.
+      const repeats = cause === undefined && (kind === 'unreachable' || kind === 'write_failed');
+      if (repeats) return;
       logger.warn({ reason: kind, cause: cause === undefined ? undefined : messageOf(cause) }, 'Feature cache trouble');
     },
     cacheEvicted: ({ entries }) => cacheEvictions.inc(entries),

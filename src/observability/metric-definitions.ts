@@ -164,6 +164,13 @@ export const metricDefinitions = {
     'inference_rate_limit_degraded_total',
     'Decisions taken locally because the shared window was out of reach.',
   ),
+  redisUnreachable: gauge(
+    'inference_redis_unreachable',
+    '1 while a process cannot use Redis: the store answers, and limits are held by shares.',
+    [],
+    'max',
+  ),
+  redisRefusals: counter('inference_redis_refusals_total', 'Kinds of commands that Redis refused, by connection.'),
   workerDeaths: counter('inference_worker_deaths_total', 'Worker processes that died and were replaced.'),
   shed: counter('inference_shed_total', 'Requests refused by admission.', ['reason']),
   inFlight: gauge('inference_in_flight', 'Prediction requests being answered.'),

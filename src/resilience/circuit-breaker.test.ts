@@ -40,6 +40,17 @@ describe('CircuitBreaker', () => {
     expect(exact.breaker.state).toBe('open');
   });
 
+  it('opens after so many failures in a row, however many calls succeeded before', () => {
+    const { breaker, fail, succeed } = setUp({ failuresInRow: 5 });
+    succeed(1000);
+    fail(4);
+    succeed(1);
+    fail(4);
+    expect(breaker.state).toBe('closed');
+    fail(1);
+    expect(breaker.state).toBe('open');
+  });
+
   it('demand 12: refuses while open and says how long', () => {
     const { breaker, clock, fail } = setUp();
     fail(10);

@@ -8,6 +8,8 @@ export interface BreakerOptions {
   readonly recoveryMs: number;
   /** Calls that the window must hold before the share means anything. Default 10. */
   readonly minimumCalls?: number;
+  /** Failures without a success between them that open the circuit whatever the share. Default: no such number. */
+  readonly failuresInRow?: number;
   /** Default 10,000 ms in 10 buckets. */
   readonly windowMs?: number;
   /** Calls let through to find out whether it works again. Default 3. */
@@ -40,7 +42,7 @@ export interface Refusal {
 }
 
 type Inner =
-  | { readonly kind: 'closed'; readonly window: FailureWindow }
+  | { readonly kind: 'closed'; readonly window: FailureWindow; failuresInRow: number }
   | { readonly kind: 'open'; readonly until: number; readonly attempt: number }
   | {
       readonly kind: 'half_open';
@@ -63,7 +65,14 @@ export class CircuitBreaker {
   #generation = 0;
 
   constructor(options: BreakerOptions, parts: BreakerParts) {
-    this.#options = { minimumCalls: 10, windowMs: 10_000, halfOpenCalls: 3, halfOpenMs: 10_000, ...options };
+    this.#options = {
+      minimumCalls: 10,
+      failuresInRow: Number.POSITIVE_INFINITY,
+      windowMs: 10_000,
+      halfOpenCalls: 3,
+      halfOpenMs: 10_000,
+      ...options,
+    };
     this.#parts = parts;
     this.#state = this.#closed();
   }
@@ -103,7 +112,10 @@ export class CircuitBreaker {
 
   #succeeded(): void {
     const state = this.#state;
-    if (state.kind === 'closed') state.window.add(false, this.#now());
+    if (state.kind === 'closed') {
+      state.window.add(false, this.#now());
+      state.failuresInRow = 0;
+    }
     if (state.kind === 'half_open' && ++state.successes >= this.#options.halfOpenCalls) this.#become(this.#closed());
   }
 
@@ -112,9 +124,11 @@ export class CircuitBreaker {
     if (state.kind === 'half_open') return this.#become(this.#opened(state.attempt + 1));
     if (state.kind !== 'closed') return;
     state.window.add(true, this.#now());
+    state.failuresInRow++;
     const { calls, failures } = state.window.totals(this.#now());
-    const { minimumCalls, failureThreshold } = this.#options;
-    if (calls >= minimumCalls && failures / calls >= failureThreshold) this.#become(this.#opened(0));
+    const { minimumCalls, failureThreshold, failuresInRow } = this.#options;
+    const tooMany = calls >= minimumCalls && failures / calls >= failureThreshold;
+    if (tooMany || state.failuresInRow >= failuresInRow) this.#become(this.#opened(0));
   }
 
   #ignored(): void {
@@ -138,7 +152,7 @@ export class CircuitBreaker {
   }
 
   #closed(): Inner {
-    return { kind: 'closed', window: new FailureWindow(this.#options.windowMs, 10) };
+    return { kind: 'closed', window: new FailureWindow(this.#options.windowMs, 10), failuresInRow: 0 };
   }
 
   #opened(attempt: number): Inner {

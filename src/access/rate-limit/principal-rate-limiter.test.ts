@@ -32,7 +32,7 @@ beforeEach(() => {
 function limiter(enabled = true) {
   const windows = createWindows({ clock, timers: systemAccessTimers, observer });
   return createRateLimiter({
-    options: { enabled, requests_per_minute: 2, count_batch_instances: false },
+    options: { enabled, requests_per_minute: 2, replicas: 1, count_batch_instances: false },
     windows,
     observer,
   });
@@ -74,7 +74,7 @@ describe('the rate limiter', () => {
   });
 
   it('waits for windows that are elsewhere', async () => {
-    const options = { enabled: true, requests_per_minute: 2, count_batch_instances: false };
+    const options = { enabled: true, requests_per_minute: 2, replicas: 1, count_batch_instances: false };
     const decision = Promise.resolve({ allowed: false, remaining: 0, resetMs: 1500 });
     const limits = new PrincipalRateLimiter(
       options,

@@ -17,7 +17,7 @@ const principal = { id: 'command-line', clientId: null, scopes: ['predict:*'] };
 /** Predicts in this process, by the same pipeline as the service. Leaves no event. @throws Error when there is no such model. */
 export async function openPredictor(config: Config, modelId: string): Promise<Predictor> {
   const views = await openViews(config);
-  const features = openFeatures(config, views, silentFeaturesObserver);
+  const features = openFeatures(config, { views, redis: undefined }, silentFeaturesObserver);
   const catalogue = openCatalogue(config, views, silentModelsObserver);
   const { http, models } = config.inference_service;
   const pipeline = new PredictionPipeline({
