@@ -10,6 +10,7 @@ import { elementwise } from './operators/elementwise.js';
 import { encoding } from './operators/encoding.js';
 import { mlLinear, standardLinear } from './operators/linear.js';
 import { mlScaling, standardScaling } from './operators/scaling.js';
+import { reductions } from './operators/reduction.js';
 import { selection } from './operators/selection.js';
 import { shape } from './operators/shape.js';
 import { trees } from './operators/trees.js';
@@ -26,6 +27,7 @@ const operators: ReadonlyMap<string, OperatorCompiler> = new Map<string, Operato
     ...standardSelection,
     ...standardLinear,
     ...standardScaling,
+    ...reductions,
   }).map(([name, compile]) => [`/${name}`, compile] as const),
   ...Object.entries({
     ...encoding,

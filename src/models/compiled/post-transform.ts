@@ -11,8 +11,10 @@ export function isSupported(transform: PostTransform): boolean {
   return transform !== 'PROBIT';
 }
 
-/** Transforms the scores of one row in place, in float32. */
+/** Transforms the scores of one row in place, in float32 whatever they were summed in. */
 export function applyPostTransform(transform: PostTransform, scores: Float64Array): void {
+  if (transform === 'NONE') return;
+  for (let at = 0; at < scores.length; at++) scores[at] = Math.fround(scores[at]!);
   if (transform === 'LOGISTIC') for (let at = 0; at < scores.length; at++) scores[at] = logistic(scores[at]!);
   else if (transform === 'SOFTMAX') softmax(scores, false);
   else if (transform === 'SOFTMAX_ZERO') softmax(scores, true);

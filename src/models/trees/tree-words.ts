@@ -24,10 +24,11 @@ class Words<Word extends string> {
 }
 
 export const aggregates = new Words<TreeAggregate>('aggregate_function', ['AVERAGE', 'SUM', 'MIN', 'MAX']);
+/** By number as onnxruntime reads them: the standard has SOFTMAX as 1 and LOGISTIC as 2. */
 export const postTransforms = new Words<PostTransform>('post_transform', [
   'NONE',
-  'SOFTMAX',
   'LOGISTIC',
+  'SOFTMAX',
   'SOFTMAX_ZERO',
   'PROBIT',
 ]);

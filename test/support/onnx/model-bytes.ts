@@ -41,14 +41,22 @@ export interface ModelSource {
 }
 
 /** The bytes of an ONNX file (field numbers of onnx.proto, IR version 8). */
-export function modelBytes({ nodes, inputs, outputs, initializers = {}, opset = 15, mlOpset = 3 }: ModelSource): Uint8Array {
+export function modelBytes({
+  nodes,
+  inputs,
+  outputs,
+  initializers = {},
+  opset = 15,
+  mlOpset = 3,
+}: ModelSource): Uint8Array {
   const graph = new WireWriter();
   for (const node of nodes) graph.bytes(1, nodeBytes(node));
   graph.string(2, 'graph');
   for (const [name, tensor] of Object.entries(initializers)) graph.bytes(5, tensorBytes(tensor, name));
   for (const input of inputs) graph.bytes(11, valueBytes(input));
   for (const output of outputs) graph.bytes(12, valueBytes(output));
-  const opsetBytes = (domain: string, version: number) => new WireWriter().string(1, domain).integer(2, version).finish();
+  const opsetBytes = (domain: string, version: number) =>
+    new WireWriter().string(1, domain).integer(2, version).finish();
   return new WireWriter()
     .integer(1, mlOpset >= 5 ? 10 : 8)
     .bytes(7, graph.finish())
@@ -69,7 +77,11 @@ function nodeBytes({ op, domain = '', inputs, outputs, attributes = {} }: NodeSo
 function attributeBytes(name: string, source: AttributeSource): Uint8Array {
   const writer = new WireWriter().string(1, name);
   if ('int' in source) writer.integer(3, source.int).integer(20, 2);
-  else if ('float' in source) writer.raw(Uint8Array.of(2 * 8 + 5)).raw(littleEndian([source.float], 4)).integer(20, 1);
+  else if ('float' in source)
+    writer
+      .raw(Uint8Array.of(2 * 8 + 5))
+      .raw(littleEndian([source.float], 4))
+      .integer(20, 1);
   else if ('text' in source) writer.string(4, source.text).integer(20, 3);
   else if ('tensor' in source) writer.bytes(5, tensorBytes(source.tensor, name)).integer(20, 4);
   else if ('floats' in source) writer.bytes(7, littleEndian(source.floats, 4)).integer(20, 6);

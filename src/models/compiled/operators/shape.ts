@@ -94,15 +94,17 @@ const unsqueeze: OperatorCompiler = (call) => {
   return { outputs: [viewOf(input, dims)] };
 };
 
-/** Along the last axis: the rows of [N, a] and [N, b] side by side. */
+/** Along any axis but that of the rows. */
 const concat: OperatorCompiler = (call) => {
   const { inputs } = call;
   const [first] = inputs;
   const rank = first?.dims.length ?? 0;
-  const axis = call.attributes.int('axis', 0);
-  const sideBySide = inputs.every(({ dims, type }) => dims.length === 2 && dims[0] === null && type === first?.type);
-  if (first === undefined || !sideBySide || (axis !== 1 && axis !== -1)) throw call.refusal(`of such shapes (${rank})`);
-  return joined(inputs, first.type);
+  const given = call.attributes.int('axis', 0);
+  const axis = given < 0 ? given + rank : given;
+  const alike = ({ dims, type }: Value) =>
+    type === first?.type && dims.length === rank && dims.every((dim, at) => at === axis || dim === first.dims[at]);
+  if (first === undefined || first.dims[axis] === null || !inputs.every(alike)) throw call.refusal('of such shapes');
+  return joined(inputs, axis);
 };
 
 /** The columns of all inputs as float32. */
@@ -111,18 +113,29 @@ const featureVectorizer: OperatorCompiler = (call) => {
   if (inputs.some(({ dims, type }) => dims.length !== 2 || dims[0] !== null || type !== 'float32')) {
     throw call.refusal('of anything but float32 columns');
   }
-  return joined(inputs, 'float32');
+  return joined(inputs, 1);
 };
 
-function joined(inputs: readonly Value[], type: TensorType) {
-  const output = rowValue(type, [null, inputs.reduce((sum, { dims }) => sum + (dims[1] ?? 0), 0)]);
-  const run = () => {
+function joined(inputs: readonly Value[], axis: number) {
+  const dims = (inputs[0]?.dims ?? []).map((dim, at) =>
+    at === axis ? inputs.reduce((sum, input) => sum + (input.dims[axis] ?? 0), 0) : dim,
+  );
+  const output = rowValue(inputs[0]?.type ?? 'float32', dims);
+  const blocks = widthOf(dims.slice(0, axis));
+  const sizes = inputs.map((input) => widthOf(input.dims.slice(axis)));
+  const move = (to: { [at: number]: unknown }, from: readonly ArrayLike<unknown>[]) => {
     let at = 0;
-    for (const { numbers, strings } of inputs) {
-      for (let from = 0; from < numbers.length; from++) output.numbers[at++] = numbers[from]!;
-      for (let from = 0; from < strings.length; from++) output.strings[at++] = strings[from]!;
+    for (let block = 0; block < blocks; block++) {
+      for (let part = 0; part < from.length; part++) {
+        const size = sizes[part]!;
+        const elements = from[part]!;
+        for (let element = block * size; element < (block + 1) * size; element++) to[at++] = elements[element];
+      }
     }
   };
+  const numbers = inputs.map((input) => input.numbers);
+  const strings = inputs.map((input) => input.strings);
+  const run = output.type === 'string' ? () => move(output.strings, strings) : () => move(output.numbers, numbers);
   return { outputs: [output], step: { run } };
 }
 

@@ -2,7 +2,7 @@ import { readTreeEnsemble } from '../../trees/read-tree-ensemble.js';
 import type { TreeEnsemble } from '../../trees/tree-ensemble.js';
 import type { OperatorCall, OperatorCompiler } from '../operator.js';
 import { applyPostTransform, isSupported } from '../post-transform.js';
-import { ClassScores } from '../trees/class-scores.js';
+import { ClassScores, dropUnscored } from '../trees/class-scores.js';
 import type { Precision } from '../trees/next-float.js';
 import { treeSums, type TreeSums } from '../trees/tree-sums.js';
 import { rounding, rowValue } from '../value.js';
@@ -25,9 +25,10 @@ const classifier: OperatorCompiler = (call) => {
   const { classes = [] } = ensemble;
   if (classes.length < 2) throw call.refusal('of one class');
   const strings = classes instanceof BigInt64Array ? [] : classes;
-  const label = labelValue(call, strings, classes instanceof BigInt64Array ? classes : new BigInt64Array(0));
-  const scores = rowValue('float32', [null, classes.length]);
   const finisher = new ClassScores(ensemble, rounding(precision));
+  const numbers = classes instanceof BigInt64Array ? classes : new BigInt64Array(0);
+  const label = labelValue(call, strings, finisher.plainLabels ? BigInt64Array.of(0n, 1n) : numbers);
+  const scores = rowValue('float32', [null, classes.length]);
   const run = () => {
     sums.compute(value.numbers);
     label.set(finisher.finish(sums.scores, sums.scored));
@@ -55,8 +56,9 @@ function regressionFinish(ensemble: TreeEnsemble, round: (x: number) => number):
   const { targets, baseValues, aggregate, postTransform, roots } = ensemble;
   const bases = new Float64Array(targets).map((_, at) => (baseValues.length === targets ? baseValues[at]! : 0));
   const divisor = aggregate === 'AVERAGE' ? roots.length : 1;
-  return ({ scores }) => {
+  return ({ scores, scored }) => {
     for (let at = 0; at < targets; at++) scores[at] = round(round(scores[at]! / divisor) + bases[at]!);
+    dropUnscored(scores, scored);
     if (targets > 1) applyPostTransform(postTransform, scores);
   };
 }

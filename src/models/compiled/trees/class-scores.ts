@@ -1,11 +1,12 @@
 import type { TreeEnsemble } from '../../trees/tree-ensemble.js';
+import { NotCompiled } from '../value.js';
 import { applyPostTransform, logistic } from '../post-transform.js';
 
 /**
  * How one score becomes the scores of two classes: `complement` (1 - s, s) where all weights are positive and so the score is a
- * probability; `opposite` (-s, s), or their logistic; undefined leaves the second class at 0, as onnxruntime does.
+ * probability; `opposite` (-s, s), or their logistic.
  */
-type SecondClass = 'complement' | 'opposite' | undefined;
+type SecondClass = 'complement' | 'opposite';
 
 /** Scores and place of the winning class of one row, by the rules of onnxruntime, odd ones included (tree_ensemble_aggregator.h). */
 export class ClassScores {
@@ -20,7 +21,16 @@ export class ClassScores {
     this.#ensemble = ensemble;
     this.#round = round;
     this.#oneWeighted = targets === 2 && new Set(weights.target).size === 1;
+    if (targets === 2 && !this.#oneWeighted && ensemble.baseValues.length === 1) {
+      // onnxruntime leaves the second score of some rows unwritten.
+      throw new NotCompiled('a classifier of two weighted classes with one base value is not compiled');
+    }
     this.#allPositive = weights.value.every((value) => value >= 0);
+  }
+
+  /** Labels that are numbers are 0 and 1, whatever the classes: of two classes that both have weights. */
+  get plainLabels(): boolean {
+    return this.#ensemble.targets === 2 && !this.#oneWeighted;
   }
 
   /** Turns the trees' sums into scores, in place. Returns the place of the label. */
@@ -52,6 +62,7 @@ export class ClassScores {
     }
     const deciding = both && scored[1] === 1 ? scores[1]! : scored[0] === 1 ? scores[0]! : 0;
     const positive = deciding > (this.#oneWeighted && this.#allPositive ? 0.5 : 0);
+    dropUnscored(scores, scored);
     if (both) applyPostTransform(postTransform, scores);
     else this.#addSecond(scores, this.#secondClass());
     return positive ? 1 : 0;
@@ -69,17 +80,22 @@ export class ClassScores {
   }
 
   #secondClass(): SecondClass {
-    if (this.#oneWeighted) return this.#allPositive ? 'complement' : 'opposite';
-    return this.#ensemble.baseValues.length === 0 ? 'opposite' : undefined;
+    const probability = this.#oneWeighted && this.#allPositive && this.#ensemble.postTransform !== 'LOGISTIC';
+    return probability ? 'complement' : 'opposite';
   }
 
   #addSecond(scores: Float64Array, second: SecondClass): void {
     const score = scores[0]!;
-    scores[1] = second === undefined ? 0 : score;
+    scores[1] = score;
     if (second === 'complement') scores[0] = this.#round(1 - score);
-    else if (second === 'opposite' && this.#ensemble.postTransform === 'LOGISTIC') {
+    else if (this.#ensemble.postTransform === 'LOGISTIC') {
       scores[0] = logistic(-score);
       scores[1] = logistic(score);
-    } else if (second === 'opposite') scores[0] = -score;
+    } else scores[0] = -score;
   }
+}
+
+/** A target that no leaf of the row has a weight for scores 0, whatever its base value. */
+export function dropUnscored(scores: Float64Array, scored: Uint8Array): void {
+  for (let at = 0; at < scores.length; at++) if (scored[at] === 0) scores[at] = 0;
 }
