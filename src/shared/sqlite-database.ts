@@ -95,11 +95,6 @@ function checked(values: readonly SqlValue[]): readonly SqlValue[] {
   return values;
 }
 
-export function quoteIdentifier(name: string): string {
-  if (name.includes('\0')) throw new TypeError('A name must not contain NUL');
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
 function createPrivately(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   closeSync(openSync(file, 'a', 0o600));

@@ -19,7 +19,8 @@ import { Deadline } from '../../shared/deadline.js';
 import type { EntityKey } from '../../shared/feature-value.js';
 import { featureStoreContract } from '../feature-store.contract.js';
 import type { FeatureView } from '../view.js';
-import { quoteIdentifier, SqliteDatabase } from '../../shared/sqlite-database.js';
+import { quoteIdentifier } from '../../shared/sql-identifier.js';
+import { SqliteDatabase } from '../../shared/sqlite-database.js';
 import { SqliteFeatureStore } from './sqlite-store.js';
 
 function openFolder() {

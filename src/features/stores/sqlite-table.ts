@@ -1,7 +1,8 @@
 import { nearestName } from '../../shared/names.js';
 import type { FeatureType } from '../../shared/feature-value.js';
 import type { FeatureView } from '../view.js';
-import { quoteIdentifier, type SqliteDatabase } from '../../shared/sqlite-database.js';
+import { quoteIdentifier } from '../../shared/sql-identifier.js';
+import type { SqliteDatabase } from '../../shared/sqlite-database.js';
 import { affinityOf, columnNames, quotedTable, tableName, type Affinity } from './sqlite-values.js';
 
 /** What the database says of a view's table. */

@@ -2,7 +2,8 @@ import { EntityKeyError } from '../feature-store.js';
 import type { EntityKey, FeatureScalar, FeatureType } from '../../shared/feature-value.js';
 import { parseStoredTimestamp } from '../stored-timestamp.js';
 import type { FeatureView, StoredRow } from '../view.js';
-import { quoteIdentifier, type SqlResult, type SqlValue } from '../../shared/sqlite-database.js';
+import { quoteIdentifier } from '../../shared/sql-identifier.js';
+import type { SqlResult, SqlValue } from '../../shared/sqlite-database.js';
 
 /** How SQLite stores a column, from its declared type (https://sqlite.org/datatype3.html, section 3.1). */
 export type Affinity = 'integer' | 'text' | 'other';

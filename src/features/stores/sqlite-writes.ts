@@ -1,6 +1,7 @@
 import type { EntityKey } from '../../shared/feature-value.js';
 import type { FeatureView, StoredRow } from '../view.js';
-import { quoteIdentifier, type SqliteDatabase, type SqlValue } from '../../shared/sqlite-database.js';
+import { quoteIdentifier } from '../../shared/sql-identifier.js';
+import type { SqliteDatabase, SqlValue } from '../../shared/sqlite-database.js';
 import { createTable, readTableFacts, verifyTable, type TableFacts } from './sqlite-table.js';
 import { columnNames, quotedTable, toKeyValue, toSqlTimestamp, toSqlValue } from './sqlite-values.js';
 
