@@ -28,6 +28,7 @@ function printSaturation({ saturation }: BenchReport): void {
     'requests/s',
     'CPU µs/request',
     'answer B',
+    'refused',
     'start s',
     'idle PSS MB',
     'after load',
@@ -39,6 +40,7 @@ function printSaturation({ saturation }: BenchReport): void {
     range(one.rps, 0),
     range(one.cpuMicroseconds, 1),
     one.bodyBytes.toFixed(0),
+    one.refusedShare.toFixed(4),
     one.startSeconds.toFixed(2),
     one.idlePssMb.toFixed(0),
     one.loadedPssMb.toFixed(0),
@@ -78,8 +80,13 @@ function printBatch({ batch }: BenchReport): void {
     marked(one.name, one.untrustworthyRuns),
     range(one.rowsPerSecond, 0),
     one.ofSingle.toFixed(2),
+    one.refusedShare.toFixed(4),
   ]);
-  table('Batch: 256 rows a request, closed loop, 4 connections', ['server', 'rows/s', 'of its single calls'], rows);
+  table(
+    'Batch: 256 rows a request, closed loop, 4 connections',
+    ['server', 'rows/s', 'of its single calls', 'refused'],
+    rows,
+  );
 }
 
 function printOverload({ overload }: BenchReport): void {

@@ -1,4 +1,4 @@
-import { applyLoad, checkAllRight } from '../measure/load.js';
+import { applyLoad, checkNoneWrong, refusedShare } from '../measure/load.js';
 import { checkAllRows, type RunningServer } from '../measure/server.js';
 import { spread } from '../measure/statistics.js';
 import { batches } from '../measure/workload.js';
@@ -26,16 +26,17 @@ export async function measureBatch(
   for (const server of able) await checkAllRows(server, workload);
   const runs = await interleave(able, plan.rounds, async (server, round) => {
     const measured = await applyLoad(server, workload, load, plan.machine);
-    checkAllRight(server, measured);
-    plan.say(`batch ${round + 1}: ${server.contender.name} ${Math.round(measured.answered_rps * ROWS)} rows/s`);
+    checkNoneWrong(server, measured);
+    plan.say(`batch ${round + 1}: ${server.contender.name} ${Math.round(measured.rightRps * ROWS)} rows/s`);
     return measured;
   });
   return [...runs].map(([server, own]) => {
-    const rowsPerSecond = spread(own.map((run) => run.answered_rps * ROWS));
+    const rowsPerSecond = spread(own.map((run) => run.rightRps * ROWS));
     return {
       name: server.contender.name,
       rowsPerSecond,
       ofSingle: rowsPerSecond.median / singleRps(server),
+      refusedShare: refusedShare(own),
       untrustworthyRuns: own.filter((run) => !run.generator.trustworthy).length,
     };
   });

@@ -1,5 +1,5 @@
 import type { Contender } from '../measure/contenders.js';
-import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkNoneWrong, type Measured } from '../measure/load.js';
 import { checkAllRows, startServer, type RunningServer } from '../measure/server.js';
 import { mergedPercentiles } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -56,7 +56,7 @@ async function measureSmall(plan: Plan, server: RunningServer): Promise<Measured
     tries: plan.tries,
   };
   const measured = await applyLoad(server, singleRows(SMALL), load, plan.machine);
-  checkAllRight(server, measured);
+  checkNoneWrong(server, measured);
   return measured;
 }
 

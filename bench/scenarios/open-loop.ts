@@ -1,4 +1,4 @@
-import { applyLoad, checkNoneWrong, type Measured } from '../measure/load.js';
+import { applyLoad, checkNoneWrong, refusedShare, type Measured } from '../measure/load.js';
 import type { RunningServer } from '../measure/server.js';
 import { mergedPercentiles, spread, type Percentiles } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -40,7 +40,7 @@ export async function measureOpenLoop(
       latency,
       p50OfEcho: latency.p50 / echo.p50,
       p99OfEcho: latency.p99 / echo.p99,
-      refusedShare: sum(own, (run) => run.latency_us.refused.count) / sum(own, (run) => run.counts.due),
+      refusedShare: refusedShare(own),
       cpuMicroseconds: spread(own.map((run) => run.cpuMicroseconds)),
       untrustworthyRuns: own.filter((run) => !run.generator.trustworthy).length,
     };
@@ -49,6 +49,3 @@ export async function measureOpenLoop(
 
 const latencyOf = (runs: readonly Measured[]): Percentiles =>
   mergedPercentiles(runs.map((run) => run.latency_us.ok.histogram));
-
-const sum = (runs: readonly Measured[], count: (run: Measured) => number): number =>
-  runs.reduce((total, run) => total + count(run), 0);

@@ -1,5 +1,5 @@
 import type { Contender } from '../measure/contenders.js';
-import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkNoneWrong, type Measured } from '../measure/load.js';
 import { checkAllRows, startServer, type RunningServer } from '../measure/server.js';
 import { median } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
@@ -48,8 +48,8 @@ async function capacityOf(plan: Plan, server: RunningServer): Promise<number> {
   const rates: number[] = [];
   for (let round = 0; round < plan.rounds; round++) {
     const measured = await applyLoad(server, singleRows(MODEL), load, plan.machine);
-    checkAllRight(server, measured);
-    rates.push(measured.answered_rps);
+    checkNoneWrong(server, measured);
+    rates.push(measured.rightRps);
   }
   return median(rates);
 }

@@ -1,7 +1,7 @@
 import type { ContenderName } from '../measure/contenders.js';
 import type { Percentiles, Spread } from '../measure/statistics.js';
 
-/** What a run found; `--json` writes it as it is. Rates are a second, latencies µs, memory MB. */
+/** What a run found; `--json` writes it as it is. Rates are right answers a second, latencies µs, memory MB. */
 export interface SaturationResult {
   readonly name: ContenderName;
   readonly rps: Spread;
@@ -11,6 +11,7 @@ export interface SaturationResult {
   /** The echo's CPU a request over this one's: steadier than `ofEcho` where the core is shared. */
   readonly cpuOfEcho: Spread;
   readonly bodyBytes: number;
+  readonly refusedShare: number;
   readonly startSeconds: number;
   readonly idlePssMb: number;
   readonly idleRssMb: number;
@@ -34,6 +35,7 @@ export interface BatchResult {
   readonly rowsPerSecond: Spread;
   /** Over the rows a second of single calls. */
   readonly ofSingle: number;
+  readonly refusedShare: number;
   readonly untrustworthyRuns: number;
 }
 

@@ -1,4 +1,4 @@
-import { applyLoad, checkAllRight, type Measured } from '../measure/load.js';
+import { applyLoad, checkNoneWrong, refusedShare, type Measured } from '../measure/load.js';
 import { memoryUse, type MemoryUse } from '../measure/process-tree.js';
 import type { RunningServer } from '../measure/server.js';
 import { spread, type Spread } from '../measure/statistics.js';
@@ -22,8 +22,8 @@ export async function measureSaturation(plan: Plan, servers: readonly RunningSer
   }
   const runs = await interleave(servers, plan.rounds, async (server, round) => {
     const measured = await applyLoad(server, workload, load, plan.machine);
-    checkAllRight(server, measured);
-    plan.say(`saturation ${round + 1}: ${server.contender.name} ${Math.round(measured.answered_rps)}/s`);
+    checkNoneWrong(server, measured);
+    plan.say(`saturation ${round + 1}: ${server.contender.name} ${Math.round(measured.rightRps)}/s`);
     return measured;
   });
   const echo = echoOf(runs);
@@ -38,8 +38,8 @@ function resultOf(
 ): SaturationResult {
   return {
     name: server.contender.name,
-    rps: spread(runs.map((run) => run.answered_rps)),
-    ofEcho: ratios(runs, echo, (own, other) => own.answered_rps / other.answered_rps),
+    rps: spread(runs.map((run) => run.rightRps)),
+    ofEcho: ratios(runs, echo, (own, other) => own.rightRps / other.rightRps),
     cpuMicroseconds: spread(runs.map((run) => run.cpuMicroseconds)),
     cpuOfEcho: ratios(runs, echo, (own, other) => other.cpuMicroseconds / own.cpuMicroseconds),
     bodyBytes: runs[0]?.body_bytes ?? 0,
@@ -47,6 +47,7 @@ function resultOf(
     idlePssMb: idle?.pssMb ?? 0,
     idleRssMb: idle?.rssMb ?? 0,
     loadedPssMb: memoryUse(server.pid).pssMb,
+    refusedShare: refusedShare(runs),
     untrustworthyRuns: runs.filter((run) => !run.generator.trustworthy).length,
   };
 }
