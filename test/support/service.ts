@@ -52,13 +52,13 @@ export async function launchService(options: ServiceOptions = {}): Promise<Servi
   const url = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer) => {
       output += chunk.toString();
-      const found = /"url":"([^"]+)"[^\n]*"message":"Listening"/.exec(output)?.[1];
+      const found = /^Listening on (\S+)$/m.exec(output)?.[1];
       if (found !== undefined) resolve(found);
     };
     child.stdout.on('data', read);
     child.stderr.on('data', read);
     child.once('exit', (code) => reject(new Error(`The service ended with ${code}:\n${output}`)));
-    setTimeout(() => reject(new Error(`The service did not listen:\n${output}`)), 30_000).unref();
+    setTimeout(() => reject(new Error(`The service did not listen:\n${output}`)), 90_000).unref();
   }).catch((error: unknown) => {
     child.kill('SIGKILL');
     throw error;
