@@ -80,7 +80,7 @@ async function deliverTheRest(): Promise<RecordingObserver> {
   return observer;
 }
 
-describe('kill -9 at a random moment under load', () => {
+describe('demand 10: kill -9 at a random moment under load', () => {
   it(
     'loses no event whose record had settled, over several lives; files stay private',
     { timeout: 60_000 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accountsHold, idsFrom, Machine, recordAll } from '../../test/support/events/publisher-fixture.js';
 
-describe('a journal that is full, or a disk that refuses', () => {
+describe('demand 31: a journal that is full, or a disk that refuses', () => {
   it.each(['ENOSPC', 'EROFS', 'EIO'])(
     '%s: holds events in memory, loses none while they fit, and recovers by itself',
     async (code) => {

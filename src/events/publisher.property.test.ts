@@ -118,7 +118,7 @@ class Play {
 
 const numberOf = (id: string) => Number(id.slice('event-'.length));
 
-describe('a publisher, whatever happens to its disk and its sink', () => {
+describe('demand 32: the accounts of a publisher, whatever happens to its disk and its sink', () => {
   it('accounts for every event at all times, repeats none, keeps the order, and ends with all delivered or dropped', async () => {
     await fc.assert(
       fc.asyncProperty(setting, fc.array(step, { maxLength: 60 }), async ({ buffer_size, ...events }, steps) => {

@@ -203,7 +203,8 @@ const refusals: readonly Refusal[] = [
   })),
 ];
 
-describe('every refusal', () => {
+// Demand 25: one form for every error of every path.
+describe('demand 25: every refusal', () => {
   let server: HttpServer | undefined;
   afterEach(() => server?.close(0));
 
