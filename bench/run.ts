@@ -92,6 +92,10 @@ async function main(): Promise<void> {
     if (['saturation', 'open', 'batch'].some((part) => parts.has(part))) await measureTogether(plan, parts, report);
     if (parts.has('overload')) report.overload = await measureOverload(plan);
     if (parts.has('isolation')) report.isolation = await measureIsolation(plan);
+  } catch (error) {
+    say('a part failed; what was measured before it follows');
+    process.exitCode = 1;
+    console.error(error);
   } finally {
     machine.close();
   }
