@@ -6,6 +6,7 @@ import type { FeatureService } from '../features/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { Catalogue } from '../models/lifecycle/catalogue.js';
+import type { ModelsObserver } from '../models/index.js';
 import { accessObserver, overloadObserver } from '../observability/access-observer.js';
 import { eventsObserver } from '../observability/events-observer.js';
 import {
@@ -19,7 +20,9 @@ import {
 import { featuresObserver } from '../observability/features-observer.js';
 import { httpObserver } from '../observability/http-observer.js';
 import { modelsObserver } from '../observability/models-observer.js';
+import { postgresObserver } from '../observability/postgres-observer.js';
 import { PredictionMetrics } from '../observability/prediction-observer.js';
+import { observersTogether, type Tracing } from '../observability/tracing/create-tracing.js';
 import { redisObserver } from '../observability/redis-observer.js';
 import type { AdmissionControl } from '../overload/index.js';
 import { PredictionPipeline } from '../prediction/index.js';
@@ -28,6 +31,9 @@ import { Lifecycle } from './lifecycle.js';
 import { openAccess, type Access } from './open-access.js';
 import { openAdmission } from './open-admission.js';
 import { openEvents } from './open-events.js';
+import { openTracing } from './open-tracing.js';
+import { LoopDelay, readModels } from './read-gauges.js';
+import { openDatabase } from './open-database.js';
 import { openFeatures, openViews } from './open-features.js';
 import { openCatalogue } from './open-models.js';
 import { openRedis } from './open-redis.js';
@@ -52,6 +58,8 @@ interface Parts {
   readonly catalogue: Catalogue;
   readonly access: Access;
   readonly admission: AdmissionControl;
+  /** undefined without a collector. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** Time kept for what comes after the listener: events, models, stores. */
@@ -118,32 +126,42 @@ export class ProcessApp implements Service {
     const life = this.#lifecycle;
     const config = this.#config;
     life.running('log', lines, (it) => it.flushSync());
+    const tracing = await openTracing(config, this.#telemetry);
+    if (tracing !== undefined) life.running('tracing', tracing, (it) => it.close(closingMs / 3));
     const views = await openViews(config);
     const redis = await openRedis(config, redisObserver(instruments, logger));
     if (redis !== undefined) life.running('redis', redis, (it) => it.close());
-    const features = openFeatures(config, { views, redis }, featuresObserver(instruments, logger));
+    const database = await openDatabase(config, postgresObserver(instruments, logger));
+    if (database !== undefined) life.running('database', database, (it) => it.close());
+    const features = openFeatures(config, { views, redis, database }, featuresObserver(instruments, logger));
     life.running('features', features, (it) => it.close());
-    const windows = { channel: this.#role.windows, redis };
-    const access = await openAccess(config, windows, accessObserver(instruments, logger));
+    const shared = { channel: this.#role.windows, redis, database };
+    const access = await openAccess(config, shared, accessObserver(instruments, logger));
     life.running('access', access, (it) => it.close());
     const events = openEvents(config, this.#role.worker, eventsObserver(instruments, logger));
     life.running('events', events, (it) => it.close(closingMs / 2));
-    const catalogue = openCatalogue(config, views, modelsObserver(instruments, logger));
-    life.running('models', catalogue, (it) => it.close());
     const admission = openAdmission(config, overloadObserver(instruments, logger));
+    const models = modelsObserver(instruments, logger);
+    const catalogue = openCatalogue(config, views, { ...models, batchRun: (run) => tellBatch(run, models, admission) });
+    life.running('models', catalogue, (it) => it.close());
+    const loopDelay = new LoopDelay();
     beforeSnapshot(() => {
       readEventAccounts(metrics, events);
       instruments.inFlight.set(admission.inFlight);
+      instruments.loopDelay.set(loopDelay.read());
+      readModels(instruments, catalogue);
     });
-    return { features, events, catalogue, access, admission };
+    return { features, events, catalogue, access, admission, tracing };
   }
 
   #openServer(parts: Parts): Promise<HttpServer> {
     const { inference_service: service } = this.#config;
     const { logger, lines, metrics } = this.#telemetry;
+    const { tracing } = parts;
+    const predictionMetrics = new PredictionMetrics(metrics.instruments, logger, lines);
     const prediction = new PredictionPipeline({
       ...parts,
-      observer: new PredictionMetrics(metrics.instruments, logger, lines),
+      observer: tracing === undefined ? predictionMetrics : observersTogether(predictionMetrics, tracing),
       clock: systemClock,
       limits: {
         maxTimeoutMs: service.http.max_timeout_ms,
@@ -166,6 +184,7 @@ export class ProcessApp implements Service {
       countBatchInstances: service.rate_limit.count_batch_instances,
       observer: httpObserver(metrics.instruments, logger),
       clock: systemClock,
+      beginTrace: tracing?.begin,
       version: packageVersion(),
     });
   }
@@ -178,4 +197,12 @@ export class ProcessApp implements Service {
       body: renderMetrics(mergeSnapshots(processes), openMetrics),
     };
   }
+}
+
+type BatchRun = Parameters<ModelsObserver['batchRun']>[0];
+
+/** Waits behind the event loop say how long the queues of the models are; those on it are known to admission already. */
+function tellBatch(run: BatchRun, models: ModelsObserver, admission: AdmissionControl): void {
+  models.batchRun(run);
+  if (run.offLoop) admission.queueWaited(run.waitedUs / 1000);
 }

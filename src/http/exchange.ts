@@ -29,10 +29,16 @@ export class Exchange implements CallContext, Caller {
   readonly #response: ServerResponse;
   #cancel: AbortController | undefined = undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, arrivedAt: number) {
+  /** `beginTrace` may give a request that belongs to no trace one of its own. */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    arrivedAt: number,
+    beginTrace?: () => string | undefined,
+  ) {
     this.requestId = requestIdOf(request);
     this.arrivedAt = arrivedAt;
-    const traceparent = validTraceparent(request.headers['traceparent']);
+    const traceparent = validTraceparent(request.headers['traceparent']) ?? beginTrace?.();
     if (traceparent !== undefined) this.traceparent = traceparent;
     this.#response = response;
   }

@@ -46,6 +46,8 @@ export interface HttpServerParts {
   readonly countBatchInstances: boolean;
   readonly observer: HttpObserver;
   readonly clock: Clock;
+  /** The traceparent of a trace that begins here, or undefined; absent where none ever does. */
+  readonly beginTrace?: (() => string | undefined) | undefined;
   /** The program's version, for the OpenAPI document. */
   readonly version: string;
 }
@@ -123,11 +125,12 @@ function createApp(
 }
 
 /** What comes before the hooks of the routes, in one hook: each costs something on the hot path. */
-function addHooks(app: FastifyInstance, { options, clock }: HttpServerParts, responder: Responder): void {
+function addHooks(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
+  const { options, clock, beginTrace } = parts;
   const cors = options.cors_origins.length > 0 ? new Cors(options.cors_origins) : undefined;
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
-    request.exchange = new Exchange(request.raw, reply.raw, clock.monotonic());
+    request.exchange = new Exchange(request.raw, reply.raw, clock.monotonic(), beginTrace);
     const refusal = checkRequest(request.raw);
     if (refusal !== undefined) return done(refusal);
     if (cors?.admit(request, reply) === true) {

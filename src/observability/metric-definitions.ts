@@ -110,6 +110,17 @@ export const metricDefinitions = {
   workerCrashes: counter('inference_model_worker_crashes_total', 'Worker threads of models that crashed.', [
     'model_id',
   ]),
+  explanations: counter('inference_explanations_total', 'Explanations asked for, by how they came out.', [
+    'model_id',
+    'method',
+    'outcome',
+  ]),
+  explanationSeconds: histogram(
+    'inference_explanation_seconds',
+    'Time of one explanation that was given.',
+    ['model_id', 'method'],
+    stageBuckets,
+  ),
   cacheReads: counter('inference_feature_cache_reads_total', 'Rows asked of the feature cache.', ['result']),
   cacheTrouble: counter('inference_feature_cache_trouble_total', 'Cache entries or calls that were no use.', [
     'reason',
@@ -133,6 +144,15 @@ export const metricDefinitions = {
   storeFailures: counter('inference_feature_store_failures_total', 'Reads of the feature store that failed.', [
     'reason',
   ]),
+  databaseConnectionsLost: counter(
+    'inference_database_connections_lost_total',
+    'Connections to PostgreSQL that broke while they were idle.',
+  ),
+  databaseCancelled: counter(
+    'inference_database_statements_cancelled_total',
+    'Statements given up before their end: whether PostgreSQL was asked to cancel them, or could not be.',
+    ['result'],
+  ),
   eventsOffered: counter('inference_events_offered_total', 'Events of predictions.'),
   eventsDelivered: counter('inference_events_delivered_total', 'Events that the sink has taken.'),
   eventsDropped: counter('inference_events_dropped_total', 'Events that were lost.'),
@@ -175,6 +195,8 @@ export const metricDefinitions = {
   shed: counter('inference_shed_total', 'Requests refused by admission.', ['reason']),
   inFlight: gauge('inference_in_flight', 'Prediction requests being answered.'),
   loopDelay: gauge('inference_event_loop_delay_seconds', 'Largest delay of the event loop of late.', [], 'max'),
+  spansExported: counter('inference_spans_exported_total', 'Spans that the trace collector has taken.'),
+  spansDropped: counter('inference_spans_dropped_total', 'Spans that were lost, by reason.', ['reason']),
   logDropped: counter('inference_log_lines_dropped_total', 'Log lines dropped because their reader was too slow.'),
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -32,7 +32,7 @@ describe('modelsObserver', () => {
     const { logger, metrics, series } = setUp();
     const observer = modelsObserver(metrics.instruments, logger);
     const name = { modelId: 'm', version: '1' };
-    observer.batchRun({ ...name, rows: 7, microseconds: 50, waitedUs: 3 });
+    observer.batchRun({ ...name, rows: 7, microseconds: 50, waitedUs: 3, offLoop: false });
     observer.rowsDropped({ ...name, rows: 2, reason: 'queue_full' });
     observer.batchSplit({ ...name, rows: 2, error: new Error('poison') });
     observer.workerCrashed({ ...name, reason: 'gone', pending: 1, retryInMs: 100 });

@@ -3,7 +3,10 @@ import { Type, type Static } from '@sinclair/typebox';
 export const tracingOptions = Type.Object(
   {
     otlp_endpoint: Type.Optional(
-      Type.String({ description: 'OTLP/HTTP endpoint for traces; without it no span is recorded.' }),
+      Type.String({
+        pattern: '^https?://',
+        description: 'OTLP/HTTP endpoint for traces (http://collector:4318); without it no span is recorded.',
+      }),
     ),
     sample_ratio: Type.Number({
       default: 0.01,

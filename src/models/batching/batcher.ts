@@ -160,7 +160,7 @@ export class Batcher<Row, Outputs> implements RowBatcher<Row, Outputs> {
     const microseconds = computed ?? (clock.monotonic() - started) * 1000;
     if (computed !== undefined || offLoop || cost === undefined) this.#fit.observe(rows, microseconds);
     const oldest = parts.reduce((least, { entry }) => Math.min(least, entry.since), started);
-    observer.batchRun({ ...name, rows, microseconds, waitedUs: (started - oldest) * 1000 });
+    observer.batchRun({ ...name, rows, microseconds, waitedUs: (started - oldest) * 1000, offLoop });
   }
 
   /** One row may have failed its neighbours: each is tried alone, unless time or the runtime itself was the cause. */
