@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createAuthenticator, createRateLimiter, createWindows, type WindowsParts } from '../access/create-access.js';
 import type { AccessObserver, Authenticator, RateLimiter } from '../access/index.js';
+import type { KeyStore } from '../access/keys/key-store.js';
+import { PostgresKeyStore } from '../access/keys/postgres-key-store.js';
 import { SqliteKeyStore } from '../access/keys/sqlite-key-store.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import { WindowOwner } from '../access/rate-limit/window-owner.js';
@@ -11,6 +13,7 @@ import type { Config } from '../config/schema.js';
 import { systemClock } from '../shared/clock.js';
 import type { RedisClient } from '../shared/redis-client.js';
 import { dataPaths } from './data-paths.js';
+import type { Database } from './open-database.js';
 
 /** Who may call, and how often. */
 export interface Access {
@@ -28,13 +31,17 @@ export interface SharedWindows {
   readonly redis: RedisClient | undefined;
 }
 
-export async function openAccess(config: Config, shared: SharedWindows, observer: AccessObserver): Promise<Access> {
+/** What several instances share; each part is undefined where it is not configured. */
+export interface SharedAccess extends SharedWindows {
+  /** Where the keys are, in place of the data folder. */
+  readonly database: Database | undefined;
+}
+
+export async function openAccess(config: Config, shared: SharedAccess, observer: AccessObserver): Promise<Access> {
   const { auth, rate_limit, data } = config.inference_service;
   const parts = { clock: systemClock, timers: systemAccessTimers, observer };
   const windows = createWindows({ ...parts, ...ownersOf(config, shared) });
-  const paths = dataPaths(data);
-  mkdirSync(paths.root, { recursive: true, mode: 0o700 });
-  const keyStore = new SqliteKeyStore(paths.keys);
+  const keyStore = openKeyStore(data, shared.database);
   const options = auth.keys_file === undefined ? auth : { ...auth, keys_file: path.resolve(auth.keys_file) };
   const authenticator = await createAuthenticator({ ...parts, options, keyStore, windows });
   return {
@@ -46,6 +53,13 @@ export async function openAccess(config: Config, shared: SharedWindows, observer
       await keyStore.close();
     },
   };
+}
+
+function openKeyStore(data: string, database: Database | undefined): KeyStore {
+  if (database !== undefined) return new PostgresKeyStore(database.control, database.schema);
+  const paths = dataPaths(data);
+  mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+  return new SqliteKeyStore(paths.keys);
 }
 
 function ownersOf(config: Config, { channel, redis }: SharedWindows): Pick<WindowsParts, 'primary' | 'redis'> {

@@ -10,12 +10,15 @@ import {
   type FeatureCache,
   type FeaturesObserver,
   type FeatureService,
+  type FeatureStore,
   type FeatureView,
 } from '../features/index.js';
+import { PostgresFeatureStore } from '../features/stores/postgres-store.js';
 import { SqliteFeatureStore } from '../features/stores/sqlite-store.js';
 import { systemClock } from '../shared/clock.js';
 import type { RedisClient } from '../shared/redis-client.js';
 import { dataPaths } from './data-paths.js';
+import type { Database } from './open-database.js';
 
 type Views = ReadonlyMap<string, FeatureView>;
 
@@ -24,25 +27,31 @@ export function openViews(config: Config): Promise<Views> {
   return loadFeatureViews(path.resolve(config.inference_service.features.file));
 }
 
-export function openFeatureStore(config: Config): SqliteFeatureStore {
-  return new SqliteFeatureStore({ file: dataPaths(config.inference_service.data).features });
+/** In the database where there is one, else in the data folder. */
+export function openFeatureStore(config: Config, database: Database | undefined): FeatureStore {
+  if (database === undefined) {
+    return new SqliteFeatureStore({ file: dataPaths(config.inference_service.data).features });
+  }
+  const { reads: pool, control, openSession, schema } = database;
+  return new PostgresFeatureStore({ pool, control, openSession, schema, clock: systemClock });
 }
 
-/** Where values are kept and asked for; the cache is in memory where there is no Redis. */
+/** Where values are kept and asked for: embedded, where there is no database, and in memory, where there is no Redis. */
 export interface FeatureParts {
   readonly views: Views;
   readonly redis: RedisClient | undefined;
+  readonly database: Database | undefined;
 }
 
 export function openFeatures(
   config: Config,
-  { views, redis }: FeatureParts,
+  { views, redis, database }: FeatureParts,
   observer: FeaturesObserver,
 ): FeatureService {
   const { cache, features } = config.inference_service;
   return createFeatureService({
     views,
-    store: openFeatureStore(config),
+    store: openFeatureStore(config, database),
     ...(cache.enabled && { cache: openCache(config, redis, observer) }),
     options: {
       ttlSeconds: cache.ttl_seconds,

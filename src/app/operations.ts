@@ -18,7 +18,8 @@ export interface Operations {
   openPredictor(config: Config, modelId: string): Promise<Predictor>;
   features: FeatureOperations;
   events: EventOperations;
-  openKeys(config: Config): KeyOperations;
+  database: DatabaseOperations;
+  openKeys(config: Config): Promise<KeyOperations>;
   /** A secret, and the entry of auth.keys_file that lets it in; nothing is stored. */
   declareKey(request: KeyRequest): NewKey & { readonly entry: string };
 }
@@ -142,6 +143,21 @@ export interface TailRequest {
 export interface EventOperations {
   tail(config: Config, request: TailRequest): Promise<void>;
   stats(config: Config): Promise<EventStats>;
+}
+
+/** The program's own tables in PostgreSQL. */
+export interface DatabaseStatus {
+  readonly schema: string;
+  /** 0 where there is nothing of it. */
+  readonly version: number;
+  readonly latest: number;
+  /** Names of the migrations that it lacks. */
+  readonly pending: readonly string[];
+}
+
+export interface DatabaseOperations {
+  status(config: Config): Promise<DatabaseStatus>;
+  migrate(config: Config): Promise<DatabaseStatus & { readonly applied: readonly string[] }>;
 }
 
 export interface KeyRequest {

@@ -3,6 +3,7 @@ import { ConfigError } from '../config/problem.js';
 import { messageOf, ServiceError } from '../shared/errors.js';
 import { configCommand } from './config.js';
 import type { Context } from './context.js';
+import { databaseCommand } from './database.js';
 import { eventsCommand } from './events.js';
 import { featuresCommand } from './features.js';
 import { CommandFailure, UsageError, writeText, type Io } from './io.js';
@@ -27,6 +28,7 @@ export function createProgram(context: Context): Command {
     featuresCommand(context),
     eventsCommand(context),
     keysCommand(context),
+    databaseCommand(context),
     configCommand(context),
   ];
   for (const command of commands) program.addCommand(command);

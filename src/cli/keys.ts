@@ -15,7 +15,7 @@ const wantsJson = (command: Command): boolean => command.opts<{ json?: boolean }
 
 async function withKeys<T>(command: Command, context: Context, use: (keys: KeyOperations) => Promise<T>): Promise<T> {
   const { config } = await configOf(command, context);
-  const keys = (await context.operations()).openKeys(config);
+  const keys = await (await context.operations()).openKeys(config);
   try {
     return await use(keys);
   } finally {

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { sslModes, type SslMode } from '../shared/postgres/address.js';
 
 const oneOf = <const T extends string>(values: readonly T[], rest: { default: T; description: string }) =>
   Type.Unsafe<T>({ type: 'string', enum: [...values], ...rest });
@@ -141,7 +142,58 @@ export const redisOptions = Type.Object(
 export const databaseOptions = Type.Object(
   {
     url: Type.Optional(
-      Type.String({ description: 'postgres://… of the feature and key store. Unset: SQLite in the data folder.' }),
+      Type.String({
+        description:
+          'postgres://USER:PASSWORD@HOST:PORT/DATABASE of the feature and key store. Unset: SQLite in the data folder.',
+      }),
+    ),
+    schema: Type.String({
+      default: 'inference',
+      pattern: '^[a-z_][a-z0-9_]{0,62}$',
+      description: "Schema of the program's own tables, made by `database migrate`. Feature tables may be anywhere.",
+    }),
+    pool_size: Type.Integer({
+      default: 10,
+      minimum: 1,
+      maximum: 1000,
+      description: 'Most connections of a process that read features at once; one more asks for changes.',
+    }),
+    connect_timeout_ms: Type.Integer({
+      default: 1000,
+      minimum: 50,
+      maximum: 60_000,
+      description: 'Longest time for connecting, encryption and login included.',
+    }),
+    query_timeout_ms: Type.Integer({
+      default: 1000,
+      minimum: 10,
+      maximum: 600_000,
+      description:
+        'Longest time for one statement, within the deadline of the prediction; also its statement_timeout on the server. Beyond it the store counts as out of reach.',
+    }),
+    idle_timeout_seconds: Type.Number({
+      default: 60,
+      minimum: 1,
+      maximum: 86_400,
+      description: 'An unused connection is closed after this, all but one.',
+    }),
+    ssl: Type.Object(
+      {
+        mode: Type.Optional(
+          Type.Unsafe<SslMode>({
+            type: 'string',
+            enum: [...sslModes],
+            description:
+              'disable; require: encrypt; verify-full: also check certificate and name. Unset: as the sslmode of the URL says, else disable.',
+          }),
+        ),
+        ca_file: Type.Optional(
+          Type.String({
+            description: "PEM file of the authority that signs the server's certificate. Unset: the system's.",
+          }),
+        ),
+      },
+      { description: 'TLS to PostgreSQL.' },
     ),
   },
   { description: 'PostgreSQL: features and keys of several instances.' },

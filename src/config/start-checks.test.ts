@@ -63,7 +63,6 @@ describe('checks before the start', () => {
 
   it.each([
     ['MLFLOW_TRACKING_URI', 'http://mlflow'],
-    ['DATABASE_URL', 'postgres://user:secret@db/x'],
     ['INFERENCE_SERVICE__MODEL_SERVER__URL', 'http://user:secret@model-server'],
   ])('never ignores %s while the engine is not there', (name, value) => {
     const [problem] = check({ [name]: value });
@@ -82,6 +81,24 @@ describe('checks before the start', () => {
     expect(redis({ HOST: 'redis', CLUSTER_NODES: 'n1:6379' })).toEqual(['redis.host']);
     expect(redis({ CLUSTER_NODES: 'n1:6379', DB: '1' })).toEqual(['redis.db']);
     expect(redis({ HOST: 'redis', TLS__ENABLED: 'true', TLS__CA_FILE: 'nowhere.pem' })).toEqual(['redis.tls.ca_file']);
+  });
+
+  it.each([
+    ['postgres://user:secret@db:5433/x?sslmode=verify-full', undefined],
+    ['postgresql://user@db/x', undefined],
+    ['postgres://user:secret@/x?host=/run/postgresql', undefined],
+    ['mysql://user:secret@db/x', 'must be postgres://USER'],
+    ['postgres://db/x', 'must be postgres://USER'],
+    ['postgres://user:secret@db', 'must be postgres://USER'],
+    ['postgres://user:sec%ret@db/x', 'must be postgres://USER'],
+    ['postgres://user:secret@db/x?sslmode=prefer', 'must have an sslmode of disable, require, verify-full'],
+    ['postgres://user:secret@db/x?options=-c', 'must not have the parameter options'],
+  ])('knows a database from %s', (url, expected) => {
+    const problems = check({ DATABASE_URL: url });
+    expect(problems.map((one) => one.expected)).toEqual(
+      expected === undefined ? [] : [expect.stringContaining(expected)],
+    );
+    expect(JSON.stringify(problems)).not.toMatch(/secret|sec%ret/);
   });
 
   it('compares times that belong together', () => {

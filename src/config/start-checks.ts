@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { parsePostgresUrl, PostgresUrlError } from '../shared/postgres/address.js';
 import type { LoadedConfig } from './load.js';
 import { shown } from './mask.js';
 import type { ConfigProblem } from './problem.js';
@@ -51,6 +52,7 @@ function mendText(ways: readonly Way[]): string {
 const checks: readonly Check[] = [
   missingEngines,
   oneRedis,
+  databaseAddress,
   openAddress,
   missingKeys,
   missingCertificate,
@@ -65,7 +67,6 @@ const checks: readonly Check[] = [
 const engines = [
   { key: 'model_server.url', engine: 'a remote model server' },
   { key: 'mlflow.tracking_uri', engine: 'the MLflow registry' },
-  { key: 'database.url', engine: 'PostgreSQL' },
 ] as const;
 
 function missingEngines({ service }: Facts): readonly Finding[] {
@@ -87,6 +88,17 @@ function oneRedis({ service }: Facts): readonly Finding[] {
   }
   if (nodes.length === 0 || db === 0) return [];
   return [{ key: 'redis.db', expected: '0: a Redis Cluster has no other', ways: [way('unset it')] }];
+}
+
+function databaseAddress({ service }: Facts): readonly Finding[] {
+  try {
+    if (service.database.url !== undefined) parsePostgresUrl(service.database.url);
+    return [];
+  } catch (error) {
+    // Words of our own: those of others could repeat the password.
+    const expected = error instanceof PostgresUrlError ? error.message : 'an address of a database';
+    return [{ key: 'database.url', expected, ways: [way('see docs/postgresql.md')] }];
+  }
 }
 
 function openAddress({ service }: Facts): readonly Finding[] {
@@ -154,6 +166,10 @@ function absentFiles({ service, cwd }: Facts): readonly Finding[] {
     { key: 'tls.cert_file', file: tls ? service.tls.cert_file : undefined },
     { key: 'tls.key_file', file: tls ? service.tls.key_file : undefined },
     { key: 'redis.tls.ca_file', file: service.redis.tls.enabled ? service.redis.tls.ca_file : undefined },
+    {
+      key: 'database.ssl.ca_file',
+      file: service.database.url === undefined ? undefined : service.database.ssl.ca_file,
+    },
     { key: 'auth.keys_file', file: service.auth.mode === 'required' ? service.auth.keys_file : undefined },
     { key: 'kafka.tls.ca_file', file: kafkaFile(toBrokers.ca_file) },
     { key: 'kafka.tls.cert_file', file: kafkaFile(toBrokers.cert_file) },

@@ -9,7 +9,9 @@ import {
 } from '../../features/index.js';
 import { systemClock } from '../../shared/clock.js';
 import { nearestName } from '../../shared/names.js';
+import { silentPostgresObserver } from '../../shared/postgres/observer.js';
 import { dataPaths } from '../data-paths.js';
+import { openDatabase } from '../open-database.js';
 import { openFeatureStore, openViews, seedFiles } from '../open-features.js';
 import type { FeatureImport, FeatureImportResult, FeatureOperations } from '../operations.js';
 
@@ -46,7 +48,9 @@ export const featureOperations: FeatureOperations = {
  */
 export async function seedFeatures(config: Config): Promise<ReadonlyMap<string, number>> {
   const imported = new Map<string, number>();
-  if (existsSync(dataPaths(config.inference_service.data).features)) return imported;
+  const { data, database } = config.inference_service;
+  // What several instances share is filled by a person, once.
+  if (database.url !== undefined || existsSync(dataPaths(data).features)) return imported;
   for (const { view, file } of seedFiles(config, await openViews(config))) {
     const { rows, problems } = await withStore(config, (store) => importFile(store, view, { file, view: view.name }));
     const bad = problems[0];
@@ -77,11 +81,13 @@ async function importFile(
 
 async function withStore<T>(config: Config, use: (store: FeatureStore) => Promise<T>): Promise<T> {
   mkdirSync(dataPaths(config.inference_service.data).root, { recursive: true, mode: 0o700 });
-  const store = openFeatureStore(config);
+  const database = await openDatabase(config, silentPostgresObserver);
+  const store = openFeatureStore(config, database);
   try {
     return await use(store);
   } finally {
     await store.close();
+    await database?.close();
   }
 }
 

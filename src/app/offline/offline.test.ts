@@ -174,7 +174,7 @@ describe('keys', () => {
   it('tells whether a key would be let in, and makes no store to find out', async () => {
     expect(await operations.hasApiKey(config())).toBe(false);
     expect(existsSync(inFolder('data'))).toBe(false);
-    const keys = operations.openKeys(config());
+    const keys = await operations.openKeys(config());
     const { id } = await keys.create({ label: 'shop', scopes: ['predict:*'] });
     expect(await operations.hasApiKey(config())).toBe(true);
     await keys.revoke(id);

@@ -1,6 +1,7 @@
 import type { Operations } from '../operations.js';
 import { declareKey } from '../../access/keys/key-administration.js';
 import { createService } from '../service.js';
+import { databaseOperations } from './database.js';
 import { eventOperations } from './events.js';
 import { featureOperations } from './features.js';
 import { hasApiKey, openKeys } from './keys.js';
@@ -15,6 +16,7 @@ export const operations: Operations = {
   openPredictor,
   features: featureOperations,
   events: eventOperations,
+  database: databaseOperations,
   openKeys,
   declareKey,
 };

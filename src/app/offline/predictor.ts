@@ -4,7 +4,9 @@ import { NullEventPublisher } from '../../events/null-publisher.js';
 import { silentFeaturesObserver } from '../../features/index.js';
 import { PredictionPipeline, type CallContext } from '../../prediction/index.js';
 import { systemClock } from '../../shared/clock.js';
+import { silentPostgresObserver } from '../../shared/postgres/observer.js';
 import { nearestName } from '../../shared/names.js';
+import { openDatabase } from '../open-database.js';
 import { openFeatures, openViews } from '../open-features.js';
 import { openCatalogue } from '../open-models.js';
 import type { Predictor } from '../operations.js';
@@ -17,7 +19,8 @@ const principal = { id: 'command-line', clientId: null, scopes: ['predict:*'] };
 /** Predicts in this process, by the same pipeline as the service. Leaves no event. @throws Error when there is no such model. */
 export async function openPredictor(config: Config, modelId: string): Promise<Predictor> {
   const views = await openViews(config);
-  const features = openFeatures(config, { views, redis: undefined }, silentFeaturesObserver);
+  const database = await openDatabase(config, silentPostgresObserver);
+  const features = openFeatures(config, { views, redis: undefined, database }, silentFeaturesObserver);
   const catalogue = openCatalogue(config, views, silentModelsObserver);
   const { http, models } = config.inference_service;
   const pipeline = new PredictionPipeline({
@@ -44,6 +47,7 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   const close = async () => {
     await catalogue.close();
     await features.close();
+    await database?.close();
   };
   try {
     await catalogue.start();
