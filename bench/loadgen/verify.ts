@@ -32,12 +32,15 @@ const binary = (name: string): string => path.join(benchFolder, '.build', name);
 async function withFloor(flags: readonly string[], use: () => void): Promise<void> {
   const command = placed(machine.serverCore, [binary('floor'), String(PORT), ...flags]) as [string, ...string[]];
   const floor = spawn(command[0], command.slice(1), { stdio: 'inherit' });
+  const ended = new Promise<void>((resolve) => floor.once('exit', () => resolve()));
   try {
     await sleep(200);
+    if (floor.exitCode !== null || floor.signalCode !== null)
+      throw new Error(`the floor server ended: exit code ${floor.exitCode}, signal ${floor.signalCode}`);
     use();
   } finally {
     floor.kill();
-    await new Promise((resolve) => floor.once('exit', resolve));
+    await ended;
   }
 }
 
