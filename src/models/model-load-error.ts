@@ -5,9 +5,12 @@
 export class ModelLoadError extends Error {
   override readonly name = 'ModelLoadError';
   readonly problems: readonly string[];
+  /** The same model may be served later: its server was out of reach. */
+  readonly passing: boolean;
 
-  constructor(problems: readonly string[], options?: ErrorOptions) {
+  constructor(problems: readonly string[], options: ErrorOptions & { readonly passing?: boolean } = {}) {
     super(problems.join('; '), options);
     this.problems = problems;
+    this.passing = options.passing ?? false;
   }
 }

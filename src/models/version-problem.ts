@@ -26,8 +26,10 @@ export function hasErrors(problems: readonly VersionProblem[]): boolean {
 export class VersionRefused extends Error {
   override readonly name = 'VersionRefused';
   readonly problems: readonly VersionProblem[];
+  /** It may be served later though nothing of it changes: its model server was out of reach. */
+  readonly passing: boolean;
 
-  constructor(problems: readonly VersionProblem[]) {
+  constructor(problems: readonly VersionProblem[], passing = false) {
     super(
       problems
         .filter((problem) => problem.severity === 'error')
@@ -35,5 +37,6 @@ export class VersionRefused extends Error {
         .join('; '),
     );
     this.problems = problems;
+    this.passing = passing;
   }
 }

@@ -14,6 +14,8 @@ export interface Caller {
  * (a call that never leaves the process never reads it).
  */
 export class Deadline {
+  /** Milliseconds that there were at the start. */
+  readonly budgetMs: number;
   readonly #clock: Clock;
   readonly #end: number;
   readonly #caller: Caller | undefined;
@@ -21,6 +23,7 @@ export class Deadline {
 
   constructor(clock: Clock, budgetMs: number, caller?: Caller) {
     this.#clock = clock;
+    this.budgetMs = budgetMs;
     this.#end = clock.monotonic() + budgetMs;
     this.#caller = caller;
   }

@@ -4,10 +4,14 @@ import { messageOf } from '../../shared/errors.js';
 import type { LifecycleObserver } from '../observer.js';
 import type { ModelsOptions } from '../options.js';
 import type { RegistryVersion } from '../registry/registry.js';
+import { VersionRefused } from '../version-problem.js';
 import type { LoadedVersion } from './loaded-version.js';
 import type { VersionLoader } from './version-loader.js';
 import type { Version } from './version.js';
 import { refuseFailedRows, warmUp } from './warm-up.js';
+
+/** A model server that was out of reach is asked again after this. */
+const passingRetryMs = 5000;
 
 export interface LoadQueueOptions {
   readonly options: Pick<ModelsOptions, 'max_resident'>;
@@ -80,7 +84,7 @@ export class LoadQueue {
     const { fingerprint } = source;
     if (!this.hasRoom) {
       const reason = `models.max_resident is ${this.#options.options.max_resident}: there is no room for this version`;
-      version.become({ state: 'failed', fingerprint, reason, crowdedOut: true });
+      version.become({ state: 'failed', fingerprint, reason, retryInMs: 0 });
       return settled();
     }
     this.#resident++;
@@ -90,7 +94,8 @@ export class LoadQueue {
       version.become({ state: 'ready', fingerprint, loaded });
     } catch (error) {
       this.#resident--;
-      version.become({ state: 'failed', fingerprint, reason: messageOf(error), crowdedOut: false });
+      const retryInMs = error instanceof VersionRefused && error.passing ? passingRetryMs : undefined;
+      version.become({ state: 'failed', fingerprint, reason: messageOf(error), retryInMs });
     }
     settled();
   }

@@ -3,7 +3,8 @@ import type { Deadline } from '../../shared/deadline.js';
 import { ServiceError } from '../../shared/errors.js';
 import type { RowBatcher } from '../batching/types.js';
 import type { FeatureCheck, RowPrediction, ServingVersion } from '../catalogue.js';
-import { compileFeatureCheck } from '../feature-check.js';
+import { isMissing, type Explanation, type MissingExplanation, type RowExplainer } from '../explanation/explanation.js';
+import type { ExplanationObserver } from '../explanation/observer.js';
 import type { OutputMapper } from '../output/output-mapper.js';
 import type { LocalRuntime } from '../runtime-loader.js';
 import type { BatchObserver, VersionName } from '../runtime-observer.js';
@@ -11,15 +12,19 @@ import type { FeatureRow, FeatureSpec } from '../signature.js';
 import { decodeOutputs } from '../tensor-decoder.js';
 import type { RowOutputs, TensorEncoder } from '../tensor-types.js';
 import { Batcher } from '../batching/batcher.js';
+import { ImmediateRows } from '../batching/immediate-rows.js';
 
 export type VersionBatcher = RowBatcher<FeatureRow, RowOutputs>;
 
 export interface ServingParts {
   readonly name: VersionName;
   readonly features: readonly FeatureSpec[];
-  readonly encoder: TensorEncoder;
   readonly mapper: OutputMapper;
+  readonly checks: readonly FeatureCheck[];
   readonly batcher: VersionBatcher;
+  readonly explainer: RowExplainer;
+  readonly clock: Clock;
+  readonly observer: ExplanationObserver;
 }
 
 /** Row in, prediction out: joins the rows of a turn into runs, then maps each row's outputs. */
@@ -31,16 +36,21 @@ export class CompiledVersion implements ServingVersion {
   readonly checks: readonly FeatureCheck[];
   readonly #mapper: OutputMapper;
   readonly #batcher: VersionBatcher;
+  readonly #explainer: RowExplainer;
+  readonly #clock: Clock;
+  readonly #observer: ExplanationObserver;
 
-  constructor({ name, features, encoder, mapper, batcher }: ServingParts) {
+  constructor({ name, features, checks, mapper, batcher, explainer, clock, observer }: ServingParts) {
     this.modelId = name.modelId;
     this.version = name.version;
     this.features = features;
     this.featureIndex = new Map(features.map((spec, index) => [spec.name, index]));
-    const ranges = features.map((spec) => encoder.rangeOf(spec.name));
-    this.checks = compileFeatureCheck(features, ranges);
+    this.checks = checks;
     this.#mapper = mapper;
     this.#batcher = batcher;
+    this.#explainer = explainer;
+    this.#clock = clock;
+    this.#observer = observer;
   }
 
   async predict(rows: readonly FeatureRow[], deadline: Deadline): Promise<(RowPrediction | ServiceError)[]> {
@@ -48,6 +58,20 @@ export class CompiledVersion implements ServingVersion {
     return results.map((result, index) =>
       result instanceof ServiceError ? result : this.#map(result, rows[index] ?? []),
     );
+  }
+
+  async explain(row: FeatureRow, deadline: Deadline): Promise<Explanation | MissingExplanation> {
+    const started = this.#clock.monotonic();
+    const answer = await this.#explainer.explain(row, deadline);
+    const { explains } = this.#explainer;
+    this.#observer.explained({
+      modelId: this.modelId,
+      version: this.version,
+      method: 'method' in explains ? explains.method : null,
+      outcome: outcomeOf(answer),
+      microseconds: (this.#clock.monotonic() - started) * 1000,
+    });
+    return answer;
   }
 
   #map(outputs: RowOutputs, row: FeatureRow): RowPrediction | ServiceError {
@@ -60,6 +84,11 @@ export class CompiledVersion implements ServingVersion {
   }
 }
 
+function outcomeOf(answer: Explanation | MissingExplanation) {
+  if (!isMissing(answer)) return 'given';
+  return answer.code === 'explanation_dropped' ? 'dropped' : 'unavailable';
+}
+
 export interface BatcherParts {
   readonly name: VersionName;
   readonly encoder: TensorEncoder;
@@ -70,15 +99,31 @@ export interface BatcherParts {
   readonly observer: BatchObserver;
 }
 
-/** The batcher of one version: encode, run, decode. */
-export function versionBatcher({ encoder, runtime, ...options }: BatcherParts): VersionBatcher {
+/** The batcher of one version: encode, run, decode. A runtime that computes in the call itself is not made to wait for others. */
+export function versionBatcher(parts: BatcherParts): VersionBatcher {
+  const { encoder, runtime, ...options } = parts;
   const outputs = runtime.signature.outputs.map(({ name }) => name);
-  return new Batcher<FeatureRow, RowOutputs>({
+  const queue = new Batcher<FeatureRow, RowOutputs>({
     ...options,
     run: async (rows, deadline) =>
       decodeOutputs(await runtime.predictBatch(encoder.encode(rows), rows.length, deadline), rows.length, outputs),
+    ...(runtime.runTimeUs !== undefined && { batchTimeUs: runtime.runTimeUs / 10 }),
     ...(runtime.cost !== undefined && { cost: runtime.cost }),
     ...(runtime.maxRows !== undefined && { maxRows: runtime.maxRows }),
-    offLoop: runtime.offLoop,
+    // A compiled version may be dropped for one that computes elsewhere.
+    get offLoop() {
+      return runtime.offLoop;
+    },
+  });
+  if (runtime.runNow === undefined || runtime.maxRows !== undefined) return queue;
+  return new ImmediateRows<FeatureRow, RowOutputs>({
+    ...options,
+    queue,
+    cost: () => runtime.cost,
+    runNow: (rows) => {
+      if (runtime.immediate !== true) return undefined;
+      const results = runtime.runNow?.(encoder.encode(rows), rows.length);
+      return results && decodeOutputs(results, rows.length, outputs);
+    },
   });
 }

@@ -207,6 +207,6 @@ function snapshotOf({ version, source, present, stable }: TrackedVersion): Versi
     present,
     stable,
     changed: 'fingerprint' in life && life.fingerprint !== source.fingerprint,
-    crowdedOut: life.state === 'failed' && life.crowdedOut,
+    mayRetry: version.mayRetry,
   };
 }

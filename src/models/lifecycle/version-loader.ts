@@ -2,28 +2,44 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../shared/clock.js';
 import { messageOf } from '../../shared/errors.js';
+import type { FeatureCheck } from '../catalogue.js';
 import { manifestFile, maxManifestBytes, ManifestReader, type ManifestReading } from '../manifest/manifest-reader.js';
 import { ModelLoadError } from '../model-load-error.js';
 import { modelFile } from '../registry/directory-registry.js';
 import { errorCode } from '../registry/version-folder.js';
 import type { RegistryVersion } from '../registry/registry.js';
-import type { LoadRuntime, LocalRuntime } from '../runtime-loader.js';
+import type { LoadRuntime, LocalRuntime, RemoteSource, RuntimeSource } from '../runtime-loader.js';
 import type { BatchObserver, VersionName } from '../runtime-observer.js';
 import { hasErrors, problemText, VersionRefused, type VersionProblem } from '../version-problem.js';
+import { openExplainer, type OpenedExplainer } from '../explanation/open-explainer.js';
+import type { ExplanationObserver } from '../explanation/observer.js';
+import { compileFeatureCheck } from '../feature-check.js';
 import type { LoadedVersion } from './loaded-version.js';
-import { CompiledVersion, versionBatcher } from './serving-version.js';
+import { sampleRows } from './sample-rows.js';
+import { CompiledVersion, versionBatcher, type VersionBatcher } from './serving-version.js';
 import type { FeatureViewSources } from './stored-features.js';
 import { planVersion, type VersionPlan } from './version-plan.js';
 
 export interface VersionLoaderOptions {
   readonly loadRuntime: LoadRuntime;
   readonly views: FeatureViewSources;
+  /** model_server.url: where a remote runtime computes that names no server itself. */
+  readonly serverUrl?: string | undefined;
   /** Largest time of one run on the event loop, in microseconds. */
   readonly batchTimeUs: number;
+  /** An explanation that costs more microseconds is computed in a worker thread. */
+  readonly explanationThresholdUs: number;
   /** Rows that may wait for a run, each version. */
   readonly queueRows: number;
   readonly clock: Clock;
-  readonly observer: BatchObserver;
+  readonly observer: BatchObserver & ExplanationObserver;
+}
+
+interface VersionPlace {
+  readonly name: VersionName;
+  readonly folder: string;
+  readonly remote: RemoteSource | undefined;
+  readonly sample: NonNullable<RuntimeSource['sample']>;
 }
 
 /** Reads a version's folder and brings it into memory. */
@@ -40,14 +56,18 @@ export class VersionLoader {
     const name = { modelId, version: from.version };
     const problems = [...from.problems];
     if (hasErrors(problems)) throw new VersionRefused(problems);
-    const reading = await this.#readManifest(from.folder);
-    problems.push(...reading.problems, ...runtimeProblems(reading));
-    const runtime = await this.#loadRuntime(name, from.folder, problems);
-    if (runtime === undefined) throw new VersionRefused(problems);
+    const reading = from.remote === undefined ? await this.#readManifest(from.folder) : { problems: [] };
+    const remote = from.remote ?? this.#remoteOf(name, reading, problems);
+    problems.push(...reading.problems);
+    const sample = sampleRows({ name, reading, views: this.#options.views, wholeTensors: false });
+    const runtime = await this.#loadRuntime({ name, folder: from.folder, remote, sample }, problems);
     try {
-      const plan = planVersion({ name, reading, graph: runtime.signature, views: this.#options.views }, problems);
+      const { views } = this.#options;
+      const wholeTensors = remote !== undefined;
+      const plan = planVersion({ name, reading, graph: runtime.signature, wholeTensors, views }, problems);
       if (plan === undefined || hasErrors(problems)) throw new VersionRefused(problems);
-      return this.#assemble(name, reading, runtime, { plan, problems });
+      const folder = from.remote === undefined ? from.folder : undefined;
+      return await this.#assemble({ name, folder, reading, runtime, plan, problems });
     } catch (error) {
       await runtime.close();
       throw error;
@@ -65,54 +85,98 @@ export class VersionLoader {
     }
   }
 
-  async #loadRuntime(name: VersionName, folder: string, problems: VersionProblem[]): Promise<LocalRuntime | undefined> {
+  /** @throws VersionRefused with `problems` and what keeps the runtime from being loaded */
+  async #loadRuntime(version: VersionPlace, problems: readonly VersionProblem[]): Promise<LocalRuntime> {
+    const { name, folder, remote, sample } = version;
     const file = join(folder, modelFile);
     try {
+      if (remote !== undefined) return await this.#options.loadRuntime({ name, file, folder, remote });
       await stat(file);
-      return await this.#options.loadRuntime({ name, file, folder });
+      return await this.#options.loadRuntime({ name, file, folder, sample });
     } catch (error) {
-      problems.push(...graphProblems(error));
-      return undefined;
+      const passing = error instanceof ModelLoadError && error.passing && !hasErrors(problems);
+      throw new VersionRefused(
+        [...problems, ...graphProblems(error, remote === undefined ? modelFile : manifestFile)],
+        passing,
+      );
     }
   }
 
-  #assemble(
-    name: VersionName,
-    reading: ManifestReading,
-    runtime: LocalRuntime,
-    { plan, problems }: { plan: VersionPlan; problems: readonly VersionProblem[] },
-  ): LoadedVersion {
+  /** The server that model.yaml names; undefined where the model is in the folder. */
+  #remoteOf(
+    { modelId }: VersionName,
+    { manifest, source }: ManifestReading,
+    problems: VersionProblem[],
+  ): RemoteSource | undefined {
+    const runtime = manifest?.runtime ?? 'onnx';
+    if (runtime === 'onnx') return undefined;
+    const url = manifest?.url ?? this.#options.serverUrl;
+    if (url !== undefined) {
+      return { runtime, url, model: manifest?.remote_model ?? modelId, version: manifest?.remote_version };
+    }
+    const message = `${runtime} needs a model server: name it under \`url\`, or set model_server.url`;
+    problems.push(source?.problem(['runtime'], message) ?? { file: manifestFile, message, severity: 'error' });
+    return undefined;
+  }
+
+  async #assemble(parts: LoadedParts): Promise<LoadedVersion> {
+    const { name, reading, runtime, plan, problems } = parts;
     const { batchTimeUs, queueRows, clock, observer } = this.#options;
-    const batcher = versionBatcher({ name, encoder: plan.encoder, runtime, batchTimeUs, queueRows, clock, observer });
+    const { features, encoder, mapper } = plan;
+    const batcher = versionBatcher({ name, encoder, runtime, batchTimeUs, queueRows, clock, observer });
+    const checks = compileFeatureCheck(
+      features,
+      features.map((spec) => encoder.rangeOf(spec.name)),
+    );
+    const { explainer, problems: warnings } = await this.#explainer(parts, checks, batcher);
     return {
-      serving: new CompiledVersion({ ...plan, name, batcher }),
+      serving: new CompiledVersion({ name, features, checks, mapper, batcher, explainer, clock, observer }),
       signature: runtime.signature,
       description: reading.manifest?.description,
       examples: reading.manifest?.examples ?? [],
-      warnings: [...problems.map(problemText), ...runtime.notes],
+      warnings: [...[...problems, ...warnings].map(problemText), ...runtime.notes],
+      explains: explainer.explains,
       describeRuntime: () => runtime.describe(),
       close: async () => {
+        await explainer.close();
         await batcher.close();
         await runtime.close();
       },
     };
   }
+
+  #explainer(
+    { folder, runtime, plan }: LoadedParts,
+    checks: readonly FeatureCheck[],
+    batcher: VersionBatcher,
+  ): Promise<OpenedExplainer> {
+    const { features, encoder, mapper } = plan;
+    const { clock, explanationThresholdUs: threadThresholdUs } = this.#options;
+    const { signature } = runtime;
+    const classes = mapper.classes;
+    return openExplainer({ folder, features, checks, encoder, signature, classes, batcher, threadThresholdUs, clock });
+  }
 }
 
-function runtimeProblems({ manifest, source }: ManifestReading): VersionProblem[] {
-  const { runtime = 'onnx' } = manifest ?? {};
-  if (runtime === 'onnx' || source === undefined) return [];
-  return [source.problem(['runtime'], `${runtime} needs a model server, which a folder does not have`)];
+/** Everything of a version that is served. */
+interface LoadedParts {
+  readonly name: VersionName;
+  /** undefined where a model server is the registry. */
+  readonly folder: string | undefined;
+  readonly reading: ManifestReading;
+  readonly runtime: LocalRuntime;
+  readonly plan: VersionPlan;
+  readonly problems: readonly VersionProblem[];
 }
 
 function refusedManifest(message: string): ManifestReading {
   return { problems: [{ file: manifestFile, message, severity: 'error' }] };
 }
 
-function graphProblems(error: unknown): VersionProblem[] {
+function graphProblems(error: unknown, file: string): VersionProblem[] {
   if (error instanceof ModelLoadError) {
-    return error.problems.map((message) => ({ file: modelFile, message, severity: 'error' }));
+    return error.problems.map((message) => ({ file, message, severity: 'error' }));
   }
   const message = errorCode(error) === 'ENOENT' ? 'is missing' : `cannot be loaded: ${messageOf(error)}`;
-  return [{ file: modelFile, message, severity: 'error' }];
+  return [{ file, message, severity: 'error' }];
 }

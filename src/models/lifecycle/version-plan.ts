@@ -20,6 +20,8 @@ export interface PlanOptions {
   readonly name: VersionName;
   readonly reading: ManifestReading;
   readonly graph: GraphSignature;
+  /** A model server names its tensors, and nobody their columns: a row of an input is one feature. */
+  readonly wholeTensors: boolean;
   readonly views: FeatureViewSources;
 }
 
@@ -35,10 +37,13 @@ export function planVersion(options: PlanOptions, problems: VersionProblem[]): V
   return { features, encoder, mapper };
 }
 
-function featuresOf({ reading, graph }: PlanOptions, problems: VersionProblem[]): readonly FeatureSpec[] | undefined {
+function featuresOf(
+  { reading, graph, wholeTensors }: PlanOptions,
+  problems: VersionProblem[],
+): readonly FeatureSpec[] | undefined {
   if (reading.features !== undefined) return reading.features;
   if (reading.source !== undefined && reading.manifest === undefined) return undefined;
-  const { features, unnamed } = inferFeatures(graph);
+  const { features, unnamed } = inferFeatures(graph, wholeTensors);
   if (features !== undefined) return features;
   const count = unnamed.columns === null ? 'the columns' : `the ${unnamed.columns} columns`;
   const message = `must name ${count} of input '${unnamed.input.name}' under \`features\`: the graph does not`;

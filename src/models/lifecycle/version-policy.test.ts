@@ -7,7 +7,7 @@ const snapshot = (facts: Partial<VersionSnapshot>): VersionSnapshot => ({
   present: true,
   stable: true,
   changed: false,
-  crowdedOut: false,
+  mayRetry: false,
   ...facts,
 });
 const next = (facts: Partial<VersionSnapshot>, room = true) =>
@@ -27,14 +27,14 @@ describe('the version policy', () => {
     [{ state: 'failed' }, []],
     [{ state: 'failed', changed: true }, ['load']],
     [{ state: 'failed', changed: true, stable: false }, []],
-    [{ state: 'failed', crowdedOut: true }, ['load']],
+    [{ state: 'failed', mayRetry: true }, ['load']],
     [{ state: 'failed', present: false }, ['forget']],
   ])('for %j says %j', (facts, actions) => {
     expect(next(facts)).toEqual(actions);
   });
 
   it('leaves what was crowded out alone while there is no room', () => {
-    expect(next({ state: 'failed', crowdedOut: true }, false)).toEqual([]);
+    expect(next({ state: 'failed', mayRetry: true }, false)).toEqual([]);
   });
 
   it('loads alias targets first, then from the highest down, pre-releases last', () => {

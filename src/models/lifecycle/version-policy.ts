@@ -13,8 +13,8 @@ export interface VersionSnapshot {
   readonly stable: boolean;
   /** Its files differ from those that were loaded, or that loading failed on. */
   readonly changed: boolean;
-  /** It failed only because too many versions were in memory. */
-  readonly crowdedOut: boolean;
+  /** It failed only because too many versions were in memory, or its model server was out of reach some time ago. */
+  readonly mayRetry: boolean;
 }
 
 export type VersionAction =
@@ -70,9 +70,9 @@ function actionFor(snapshot: VersionSnapshot, { room, successorPending }: Surrou
   }
 }
 
-/** A failed version is tried again only when a file changed, or when there is room again. */
-function mayLoad({ state, stable, changed, crowdedOut }: VersionSnapshot, room: boolean): boolean {
-  return stable && (state === 'discovered' || changed || (crowdedOut && room));
+/** A failed version is tried again only when a file changed, or when what kept it out may be over. */
+function mayLoad({ state, stable, changed, mayRetry }: VersionSnapshot, room: boolean): boolean {
+  return stable && (state === 'discovered' || changed || (mayRetry && room));
 }
 
 /** The alias that answers without model_version. */

@@ -10,7 +10,13 @@ export type Life =
   | { readonly state: 'loading' | 'warming'; readonly fingerprint: string }
   | { readonly state: 'ready' | 'draining'; readonly fingerprint: string; readonly loaded: LoadedVersion }
   | { readonly state: 'gone' }
-  | { readonly state: 'failed'; readonly fingerprint: string; readonly reason: string; readonly crowdedOut: boolean };
+  | {
+      readonly state: 'failed';
+      readonly fingerprint: string;
+      readonly reason: string;
+      /** Milliseconds after which it may be tried again unchanged; undefined: never. */
+      readonly retryInMs: number | undefined;
+    };
 
 type StateName = VersionState['state'];
 
@@ -54,6 +60,12 @@ export class Version {
 
   get leases(): number {
     return this.#leases;
+  }
+
+  /** It failed for what may be over by now. */
+  get mayRetry(): boolean {
+    if (this.#life.state !== 'failed' || this.#life.retryInMs === undefined) return false;
+    return this.#options.clock.monotonic() - this.#since >= this.#life.retryInMs;
   }
 
   /** Announced once it is true. @throws Error for a step back. */

@@ -16,14 +16,14 @@ export interface UnnamedColumns {
 
 /**
  * Each input is one feature of its own name: a scalar for [N] and [N, 1], an array for [N, C, H, W]. The columns of one
- * [N, F] tensor have no names in the graph, so that input yields none.
+ * [N, F] tensor have no names in the graph, so that input yields none; with `wholeTensors` (a model server's) it is one array.
  */
-export function inferFeatures(graph: GraphSignature): InferredFeatures {
+export function inferFeatures(graph: GraphSignature, wholeTensors = false): InferredFeatures {
   const features: FeatureSpec[] = [];
   for (const input of graph.inputs) {
     const dims = rowDims(input);
     const known = dims.filter((dimension) => dimension !== null);
-    const lonelyColumns = dims.length === 1 && graph.inputs.length === 1;
+    const lonelyColumns = !wholeTensors && dims.length === 1 && graph.inputs.length === 1;
     if (known.length < dims.length || lonelyColumns) return { unnamed: { input, columns: dims[0] ?? null } };
     features.push(featureOf(input, known));
   }

@@ -108,7 +108,9 @@ function formMessage(error: ErrorObject): string {
     case 'anyOf':
       return `must be ${describeUnion(error)}`;
     case 'pattern':
-      return 'must have the form <feature view>.<feature>';
+      return error.instancePath === '/url'
+        ? 'must begin with http:// or https://'
+        : 'must have the form <feature view>.<feature>';
     default:
       return error.message ?? 'is not valid';
   }

@@ -72,6 +72,22 @@ export const manifestSchema = Type.Object(
         description: 'How the version computes; onnx when left out.',
       }),
     ),
+    url: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        description: 'Model server of a remote runtime: http(s)://host:port. Left out: model_server.url.',
+      }),
+    ),
+    remote_model: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 256, description: "The model's name there; its model_id when left out." }),
+    ),
+    remote_version: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: "The version there; the server's choice when left out.",
+      }),
+    ),
     features: Type.Optional(
       Type.Array(feature, { minItems: 1, maxItems: 10_000, description: 'What the model is given.' }),
     ),

@@ -1,12 +1,15 @@
+import type { RemoteSource } from '../runtime-loader.js';
 import type { VersionProblem } from '../version-problem.js';
 
 /** A version as a registry holds it. */
 export interface RegistryVersion {
   readonly version: string;
-  /** Absolute path of its folder, links resolved. */
+  /** Absolute path of its folder, links resolved; empty for a remote one. */
   readonly folder: string;
   /** Changes when the size or time of any of its files does. */
   readonly fingerprint: string;
+  /** It has no folder: a model server holds it. */
+  readonly remote?: RemoteSource;
   /** What stops it from being opened: a link that leaves the folder, too many files. */
   readonly problems: readonly VersionProblem[];
 }
