@@ -121,6 +121,22 @@ export const metricDefinitions = {
     ['model_id', 'method'],
     stageBuckets,
   ),
+  compiledChecks: counter(
+    'inference_compiled_checks_total',
+    'Rows answered by the compiled form of a model that onnxruntime computed again: agreed, differed, or unanswered.',
+    ['model_id', 'result'],
+  ),
+  modelServerCalls: counter(
+    'inference_model_server_calls_total',
+    'Calls to remote model servers by how they ended; `refused`: the breaker was open and nothing was sent.',
+    ['model_id', 'result'],
+  ),
+  breakerState: gauge(
+    'inference_model_server_breaker_state',
+    'Breaker of a model on a remote server: 0 closed, 1 half open, 2 open.',
+    ['model_id', 'server'],
+    'max',
+  ),
   cacheReads: counter('inference_feature_cache_reads_total', 'Rows asked of the feature cache.', ['result']),
   cacheTrouble: counter('inference_feature_cache_trouble_total', 'Cache entries or calls that were no use.', [
     'reason',
@@ -192,6 +208,9 @@ export const metricDefinitions = {
   ),
   redisRefusals: counter('inference_redis_refusals_total', 'Kinds of commands that Redis refused, by connection.'),
   workerDeaths: counter('inference_worker_deaths_total', 'Worker processes that died and were replaced.'),
+  crashes: counter('inference_crashes_total', 'Errors that nobody caught; the process drains and ends after the first.', [
+    'kind',
+  ]),
   shed: counter('inference_shed_total', 'Requests refused by admission.', ['reason']),
   inFlight: gauge('inference_in_flight', 'Prediction requests being answered.'),
   loopDelay: gauge('inference_event_loop_delay_seconds', 'Largest delay of the event loop of late.', [], 'max'),

@@ -5,7 +5,13 @@ import type { Instruments } from './metrics.js';
 
 /** Counts and logs the facts of models: where they come from, their life, and their runs. */
 export function modelsObserver(instruments: Instruments, logger: Logger): ModelsObserver {
-  return { ...registryFacts(logger), ...lifecycleFacts(instruments, logger), ...runFacts(instruments, logger) };
+  return {
+    ...registryFacts(logger),
+    ...lifecycleFacts(instruments, logger),
+    ...runFacts(instruments, logger),
+    ...compiledFacts(instruments, logger),
+    ...explanationFacts(instruments),
+  };
 }
 
 const nameOf = ({ modelId, version }: VersionName) => ({ model_id: modelId, model_version: version });
@@ -36,6 +42,15 @@ function lifecycleFacts(
       logger.warn({ ...nameOf(name), reason: message }, 'Something is odd about a version'),
     drainTimedOut: ({ leases, ...name }) =>
       logger.warn({ ...nameOf(name), calls: leases }, 'A retired version still had calls when its time was over'),
+  };
+}
+
+function explanationFacts({ explanations, explanationSeconds }: Instruments): Pick<ModelsObserver, 'explained'> {
+  return {
+    explained: ({ modelId: model_id, method, outcome, microseconds }) => {
+      explanations.inc({ model_id, method: method ?? 'none', outcome });
+      if (outcome === 'given') explanationSeconds.observe({ model_id, method: method ?? 'none' }, microseconds / 1e6);
+    },
   };
 }
 
@@ -84,5 +99,21 @@ function runFacts(
         'The worker thread of a model crashed',
       );
     },
+  };
+}
+
+function compiledFacts(
+  { compiledChecks }: Instruments,
+  logger: Logger,
+): Pick<ModelsObserver, 'compiledChecked' | 'compiledCheckFailed' | 'compiledDropped'> {
+  const count = (model_id: string, result: string) => compiledChecks.inc({ model_id, result });
+  return {
+    compiledChecked: ({ modelId, agreed }) => count(modelId, agreed ? 'agreed' : 'differed'),
+    compiledCheckFailed: ({ reason, ...name }) => {
+      count(name.modelId, 'unanswered');
+      logger.warn({ ...nameOf(name), reason }, 'onnxruntime did not answer a check of the compiled model');
+    },
+    compiledDropped: ({ reason, ...name }) =>
+      logger.error({ ...nameOf(name), reason }, 'The compiled model is dropped for onnxruntime'),
   };
 }

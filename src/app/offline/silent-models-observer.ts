@@ -14,7 +14,11 @@ export const silentModelsObserver: ModelsObserver = {
   drainTimedOut: nothing,
   workerStarted: nothing,
   workerCrashed: nothing,
+  compiledChecked: nothing,
+  compiledCheckFailed: nothing,
+  compiledDropped: nothing,
   batchRun: nothing,
   rowsDropped: nothing,
   batchSplit: nothing,
+  explained: nothing,
 };

@@ -41,7 +41,14 @@ const views: FeatureViewSources = new Map<string, FeatureViewSource>([
   ],
   ['lenient', { ...view, onStale: 'default', features: [{ name: 'n', type: 'integer' as const }] }],
 ]);
-const observer = { workerStarted: () => {}, workerCrashed: () => {} };
+const nothing = () => {};
+const observer = {
+  workerStarted: nothing,
+  workerCrashed: nothing,
+  compiledChecked: nothing,
+  compiledCheckFailed: nothing,
+  compiledDropped: nothing,
+};
 const check = (directory: string) =>
   checkVersionFolder(directory, {
     loadRuntime: (source) =>

@@ -1,4 +1,6 @@
 import type { Tensor, TensorData, TensorMap, TensorType } from '../runtime.js';
+import type { TreeEnsemble } from '../trees/tree-ensemble.js';
+import type { Precision } from './trees/next-float.js';
 import { NotCompiled, widthOf, type Step, type Value } from './value.js';
 
 export interface NamedValue {
@@ -48,6 +50,21 @@ export class CompiledGraph {
   noise(): number {
     return this.#steps.reduce((most, step) => Math.max(most, step.noise?.() ?? 0), 0);
   }
+
+  /** The tree ensembles in it, each with the input whose columns it compares as they come, if there is one. */
+  ensembles(): readonly GraphEnsemble[] {
+    return this.#steps.flatMap(({ trees }) => {
+      if (trees === undefined) return [];
+      const { ensemble, precision, row } = trees;
+      return [{ ensemble, precision, input: this.#loads.find((port) => port.fills(row))?.name }];
+    });
+  }
+}
+
+export interface GraphEnsemble {
+  readonly ensemble: TreeEnsemble;
+  readonly precision: Precision;
+  readonly input: string | undefined;
 }
 
 type NumberArray = Exclude<TensorData, string[] | BigInt64Array | BigUint64Array>;
@@ -66,6 +83,10 @@ class Port {
     this.#type = value.type;
     this.#width = widthOf(value.dims);
     this.#dims = value.dims.slice(1).map((dim) => dim ?? 1);
+  }
+
+  fills(row: Float64Array): boolean {
+    return this.#value.numbers === row;
   }
 
   dataOf(tensors: TensorMap, rows: number): TensorData {

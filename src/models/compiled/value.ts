@@ -1,4 +1,6 @@
 import type { TensorType } from '../runtime.js';
+import type { TreeEnsemble } from '../trees/tree-ensemble.js';
+import type { Precision } from './trees/next-float.js';
 
 /**
  * A value of the graph while one row is computed: its elements for that row, or a constant. Numbers of every type are kept as
@@ -18,6 +20,8 @@ export interface Step {
   run(): void;
   /** The largest sum of absolute terms that the last run added up: what float32 rounding is relative to. Absent: it adds nothing up. */
   noise?(): number;
+  /** The trees that it walks, and the elements that they compare. */
+  readonly trees?: { readonly ensemble: TreeEnsemble; readonly precision: Precision; readonly row: Float64Array };
 }
 
 /** The compiler does not know this graph, or knows that it would compute something else. The message says why, in words. */

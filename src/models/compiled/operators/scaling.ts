@@ -49,7 +49,11 @@ const binarizer: OperatorCompiler = (call) => {
   const threshold = call.attributes.float('threshold', 0);
   const output = rowValue('float32', value.dims);
   const run = () => {
-    for (let at = 0; at < columns; at++) output.numbers[at] = value.numbers[at]! > threshold ? 1 : 0;
+    for (let at = 0; at < columns; at++) {
+      const x = value.numbers[at]!;
+      if (Number.isNaN(x)) throw new Error('the binarizer refuses NaN');
+      output.numbers[at] = x > threshold ? 1 : 0;
+    }
   };
   return { outputs: [output], step: { run } };
 };

@@ -34,7 +34,10 @@ const classifier: OperatorCompiler = (call) => {
     label.set(finisher.finish(sums.scores, sums.scored));
     for (let at = 0; at < scores.numbers.length; at++) scores.numbers[at] = Math.fround(sums.scores[at]!);
   };
-  return { outputs: [label.value, scores], step: { run, noise: () => sums.noise() } };
+  return {
+    outputs: [label.value, scores],
+    step: { run, noise: () => sums.noise(), trees: { ensemble, precision, row: value.numbers } },
+  };
 };
 
 /** TreeEnsembleRegressor always answers in float32, TreeEnsemble in its input's type. */
@@ -48,7 +51,10 @@ const regressor: OperatorCompiler = (call) => {
     finish(sums);
     for (let at = 0; at < output.numbers.length; at++) output.numbers[at] = round(sums.scores[at]!);
   };
-  return { outputs: [output], step: { run, noise: () => sums.noise() } };
+  return {
+    outputs: [output],
+    step: { run, noise: () => sums.noise(), trees: { ensemble, precision, row: value.numbers } },
+  };
 };
 
 /** Mean and base values. With one target onnxruntime leaves transforms out. */

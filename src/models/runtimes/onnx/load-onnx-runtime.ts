@@ -8,7 +8,8 @@ import type { OnnxInspection } from '../../onnx/inspection.js';
 import { OnnxFormatError } from '../../onnx/onnx-format-error.js';
 import { ModelLoadError } from '../../model-load-error.js';
 import type { ModelsOptions } from '../../options.js';
-import type { RuntimeSource } from '../../runtime-loader.js';
+import { compileModel } from '../../compiled/compiled-or-reference.js';
+import type { LocalRuntime, RuntimeSource } from '../../runtime-loader.js';
 import type { RuntimeObserver } from '../../runtime-observer.js';
 import type { Executor } from './executor.js';
 import { InlineExecutor } from './inline-executor.js';
@@ -25,7 +26,7 @@ export interface OnnxRuntimeOptions extends RuntimeSource {
   readonly observer: RuntimeObserver;
   readonly clock: Clock;
   /** Where to run, whatever the model costs. */
-  readonly executor?: 'inline' | 'worker';
+  readonly executor?: 'compiled' | 'inline' | 'worker';
 }
 
 /** Loading more than this would stop the event loop for long: such a model goes to a worker thread unmeasured on the loop. */
@@ -37,8 +38,27 @@ const measureDeadlineMs = 30_000;
  * Reads, checks and loads a model, measures it with made-up rows, and chooses where it runs.
  * @throws ModelLoadError with everything that stops it from being served
  */
-export async function loadOnnxRuntime(options: OnnxRuntimeOptions): Promise<OnnxRuntime> {
-  return new OnnxLoader(options, await inspectFile(options)).load();
+export async function loadOnnxRuntime(options: OnnxRuntimeOptions): Promise<LocalRuntime> {
+  const inspection = await inspectFile(options);
+  const reference = await new OnnxLoader(options, inspection).load();
+  const { executor } = options;
+  if (executor === 'inline' || executor === 'worker') return reference;
+  const result = await compile(options, inspection, reference);
+  if ('runtime' in result) return result.runtime;
+  if (executor === undefined) return reference.withReason(result.reason);
+  await reference.close();
+  throw new ModelLoadError([result.reason]);
+}
+
+/** Only a model that was measured can be compiled: one that refuses made-up rows has nothing to be proven with. */
+async function compile(options: OnnxRuntimeOptions, { graph }: OnnxInspection, reference: OnnxRuntime) {
+  if (reference.cost === undefined) return { reason: reference.describe().executor_reason ?? 'not measured' };
+  const { name, observer, clock, options: settings, executor } = options;
+  const random = seededRandom(2);
+  const { signature } = reference;
+  const sample = (rows: number) => options.sample?.(signature, rows) ?? sampleInputs(signature.inputs, rows, random);
+  const mostRowUs = executor === 'compiled' ? Infinity : settings.worker_threshold_us;
+  return compileModel({ name, graph, reference, sample, random, observer, clock, mostRowUs });
 }
 
 /** @throws ModelLoadError */
@@ -87,7 +107,7 @@ class OnnxLoader {
 
   async #firstPlace(): Promise<{ kind: Executor['kind']; reason: string | undefined }> {
     const { executor, folder } = this.#options;
-    if (executor !== undefined) return { kind: executor, reason: undefined };
+    if (executor === 'inline' || executor === 'worker') return { kind: executor, reason: undefined };
     const bytes = await modelBytes(this.#inspection, folder);
     if (bytes <= largestOnLoopBytes) return { kind: 'inline', reason: undefined };
     return {

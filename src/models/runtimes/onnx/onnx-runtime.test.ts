@@ -15,7 +15,13 @@ import { loadOnnxRuntime, type OnnxRuntimeOptions } from './load-onnx-runtime.js
 import { sampleInputs, seededRandom } from './sample-inputs.js';
 
 const models = fileURLToPath(new URL('../../../../test/fixtures/models/', import.meta.url));
-const observer = { workerStarted: vi.fn(), workerCrashed: vi.fn() };
+const observer = {
+  workerStarted: vi.fn(),
+  workerCrashed: vi.fn(),
+  compiledChecked: vi.fn(),
+  compiledCheckFailed: vi.fn(),
+  compiledDropped: vi.fn(),
+};
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();

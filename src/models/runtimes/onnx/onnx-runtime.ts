@@ -27,7 +27,11 @@ export class OnnxRuntime implements LocalRuntime {
   readonly #reason: string | undefined;
   readonly #outputs: readonly string[];
 
-  constructor({ executor, signature, cost, maxRows, notes, reason }: OnnxRuntimeParts) {
+  readonly #parts: OnnxRuntimeParts;
+
+  constructor(parts: OnnxRuntimeParts) {
+    const { executor, signature, cost, maxRows, notes, reason } = parts;
+    this.#parts = parts;
     this.signature = signature;
     this.cost = cost;
     this.maxRows = maxRows;
@@ -40,6 +44,12 @@ export class OnnxRuntime implements LocalRuntime {
 
   get lastRunUs(): number | undefined {
     return this.#executor.lastRunUs;
+  }
+
+  /** The same runtime, with one more reason for where it computes. */
+  withReason(reason: string): OnnxRuntime {
+    const reasons = [this.#parts.reason, reason].filter((one) => one !== undefined);
+    return new OnnxRuntime({ ...this.#parts, reason: [...new Set(reasons)].join('; ') });
   }
 
   async predictBatch(inputs: TensorMap, rows: number, deadline: Deadline): Promise<TensorMap> {

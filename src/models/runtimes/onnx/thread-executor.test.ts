@@ -42,7 +42,13 @@ async function puppet() {
   const clock = new ManualClock();
   const threads: PuppetThread[] = [];
   const delays: { milliseconds: number; callback: () => void }[] = [];
-  const observer = { workerStarted: vi.fn(), workerCrashed: vi.fn() };
+  const observer = {
+    workerStarted: vi.fn(),
+    workerCrashed: vi.fn(),
+    compiledChecked: vi.fn(),
+    compiledCheckFailed: vi.fn(),
+    compiledDropped: vi.fn(),
+  };
   const opening = ThreadExecutor.open({
     name: { modelId: 'm', version: '1' },
     source: { bytes: new Uint8Array(), folder: '' },
