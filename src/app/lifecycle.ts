@@ -5,6 +5,8 @@ export interface LifecycleObserver {
   stopFailed(part: string, reason: string): void;
 }
 
+const leastMs = 200;
+
 interface RunningPart {
   readonly name: string;
   readonly stop: () => Promise<void> | void;
@@ -29,16 +31,17 @@ export class Lifecycle {
     return part;
   }
 
-  /** `limitMs` bounds each part's own stop. */
+  /** `limitMs` bounds it all: a part that takes long leaves less to those after it, but each has a moment. */
   stop(limitMs: number): Promise<void> {
     this.#stopping ??= this.#stopAll(limitMs);
     return this.#stopping;
   }
 
   async #stopAll(limitMs: number): Promise<void> {
+    const end = performance.now() + limitMs;
     for (const { name, stop } of this.#running.reverse()) {
       try {
-        await within(Promise.resolve(stop()), limitMs);
+        await within(Promise.resolve(stop()), Math.max(leastMs, Math.round(end - performance.now())));
       } catch (error) {
         this.#observer.stopFailed(name, messageOf(error));
       }

@@ -30,6 +30,8 @@ export interface Service {
   start(): Promise<StartFacts>;
   /** Drains and closes, within the configured grace. */
   stop(): Promise<void>;
+  /** Resolves when something was thrown that nobody caught: the service should be stopped, and the command fails. */
+  readonly crashed: Promise<void>;
 }
 
 export interface StartFacts {

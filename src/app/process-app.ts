@@ -62,16 +62,20 @@ interface Parts {
   readonly tracing: Tracing | undefined;
 }
 
+const noEvents = { offered: 0, delivered: 0, journaled: 0, dropped: 0, inMemory: 0 };
+
 /** Time kept for what comes after the listener: events, models, stores. */
 const closingMs = 3000;
 
 /** One process that serves: everything that it is made of, constructed here and nowhere else. */
-export class ProcessApp implements Service {
+export class ProcessApp implements Omit<Service, 'crashed'> {
   readonly #config: Config;
   readonly #role: ProcessRole;
   readonly #telemetry: Telemetry;
   readonly #lifecycle: Lifecycle;
   #server: HttpServer | undefined;
+  #events: EventPublisher | undefined;
+  #stopBegun = 0;
 
   constructor(config: Config, role: ProcessRole, telemetry: Telemetry) {
     this.#config = config;
@@ -97,11 +101,13 @@ export class ProcessApp implements Service {
   }
 
   /** Not ready at once, serving on for the drain delay; then what is in flight ends, events are flushed, all is closed. */
-  async stop(): Promise<void> {
-    const { drain_delay_seconds, shutdown_grace_seconds } = this.#config.inference_service.http;
+  async stop(drainDelay = true): Promise<void> {
+    const { shutdown_grace_seconds, ...http } = this.#config.inference_service.http;
+    const drain_delay_seconds = drainDelay ? http.drain_delay_seconds : 0;
     this.#server?.beginDrain();
     this.#telemetry.logger.info({ drain_delay_seconds }, 'Stopping');
     await delay(drain_delay_seconds * 1000);
+    this.#stopBegun = performance.now();
     await this.#lifecycle.stop(shutdown_grace_seconds * 1000);
   }
 
@@ -126,6 +132,7 @@ export class ProcessApp implements Service {
     const life = this.#lifecycle;
     const config = this.#config;
     life.running('log', lines, (it) => it.flushSync());
+    life.running('summary', this, (it) => it.#sayStopped());
     const tracing = await openTracing(config, this.#telemetry);
     if (tracing !== undefined) life.running('tracing', tracing, (it) => it.close(closingMs / 3));
     const views = await openViews(config);
@@ -139,6 +146,7 @@ export class ProcessApp implements Service {
     const access = await openAccess(config, shared, accessObserver(instruments, logger));
     life.running('access', access, (it) => it.close());
     const events = openEvents(config, this.#role.worker, eventsObserver(instruments, logger));
+    this.#events = events;
     life.running('events', events, (it) => it.close(closingMs / 2));
     const admission = openAdmission(config, overloadObserver(instruments, logger));
     const models = modelsObserver(instruments, logger);
@@ -187,6 +195,14 @@ export class ProcessApp implements Service {
       beginTrace: tracing?.begin,
       version: packageVersion(),
     });
+  }
+
+  /** What became of the events of this run, once nothing can change it any more. */
+  #sayStopped(): void {
+    const { offered, delivered, journaled, dropped, inMemory } = this.#events?.accounts() ?? noEvents;
+    const events = { offered, delivered, journaled, dropped, in_memory: inMemory };
+    const milliseconds = Math.round(performance.now() - this.#stopBegun);
+    this.#telemetry.logger.info({ worker: this.#role.worker, events, milliseconds }, 'Stopped');
   }
 
   async #scrape(accept: string | undefined): Promise<MetricsText> {

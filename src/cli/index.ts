@@ -68,6 +68,8 @@ function explain(error: unknown): string {
   return `inference: ${messageOf(error)}${code}\n`;
 }
 
+const lingerMs = 2000;
+
 /** Runs the process's own command line. The first SIGINT or SIGTERM asks the command to stop; the second ends the process at once. */
 export async function main(args: readonly string[], operations: () => Promise<Operations>): Promise<void> {
   const stop = new AbortController();
@@ -81,4 +83,6 @@ export async function main(args: readonly string[], operations: () => Promise<Op
   const io = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, cwd: process.cwd() };
   process.exitCode = await run(args, { io, operations, stop: stop.signal });
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  // Whatever still holds the process: the command is done.
+  setTimeout(() => process.exit(), lingerMs).unref();
 }

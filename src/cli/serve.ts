@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.js';
 import { ConfigError } from '../config/problem.js';
 import { checkStart } from '../config/start-checks.js';
 import { configOf, withConfig, type Context } from './context.js';
-import { writeText } from './io.js';
+import { CommandFailure, writeText } from './io.js';
 import { startText } from './start-text.js';
 
 export function serveCommand(context: Context): Command {
@@ -24,7 +24,9 @@ async function serve(command: Command, context: Context): Promise<void> {
   const started = await service.start();
   try {
     await announce(loaded.config, started, context);
-    await stopped(context.stop);
+    const crashed = await Promise.race([stopped(context.stop), service.crashed.then(() => true)]);
+    // The log has told why.
+    if (crashed === true) throw new CommandFailure('');
   } finally {
     await service.stop();
   }

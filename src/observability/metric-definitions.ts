@@ -208,9 +208,11 @@ export const metricDefinitions = {
   ),
   redisRefusals: counter('inference_redis_refusals_total', 'Kinds of commands that Redis refused, by connection.'),
   workerDeaths: counter('inference_worker_deaths_total', 'Worker processes that died and were replaced.'),
-  crashes: counter('inference_crashes_total', 'Errors that nobody caught; the process drains and ends after the first.', [
-    'kind',
-  ]),
+  crashes: counter(
+    'inference_crashes_total',
+    'Errors that nobody caught; the process drains and ends after the first.',
+    ['kind'],
+  ),
   shed: counter('inference_shed_total', 'Requests refused by admission.', ['reason']),
   inFlight: gauge('inference_in_flight', 'Prediction requests being answered.'),
   loopDelay: gauge('inference_event_loop_delay_seconds', 'Largest delay of the event loop of late.', [], 'max'),

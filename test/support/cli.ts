@@ -42,6 +42,7 @@ function fakeOperations(onStart: () => void) {
       return Promise.resolve({ port: 8123, models: [iris] });
     }),
     stop: vi.fn(() => Promise.resolve()),
+    crashed: new Promise<void>(() => undefined),
   };
   const keys = {
     create: vi.fn(() => Promise.resolve({ id: 'k1', secret: 'inf_secret' })),

@@ -27,6 +27,8 @@ export interface PrimaryParts {
   readonly metrics: () => Promise<readonly MetricSnapshot[]>;
   /** Writes what is left of the log. */
   readonly flush: () => void;
+  /** Something was thrown in the primary that nobody caught. */
+  readonly crashed: Promise<void>;
 }
 
 interface Seat {
@@ -46,9 +48,11 @@ export class Primary implements Service {
   readonly #seats: Seat[];
   readonly #scrapes = new Scrapes();
   #stopping = false;
+  readonly crashed: Promise<void>;
 
   constructor(parts: PrimaryParts) {
     this.#parts = parts;
+    this.crashed = parts.crashed;
     const count = parts.config.inference_service.workers;
     this.#seats = Array.from({ length: count }, (_, i) => ({ number: i + 1, worker: undefined, deaths: 0 }));
   }

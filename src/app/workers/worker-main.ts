@@ -1,5 +1,7 @@
 import type { MetricSnapshot } from '../../observability/exposition.js';
+import { crashObserver } from '../../observability/crash-observer.js';
 import { messageOf } from '../../shared/errors.js';
+import { firstCrash } from '../first-crash.js';
 import { ProcessApp } from '../process-app.js';
 import { createTelemetry } from '../telemetry.js';
 import type { ToPrimary, ToWorker } from './messages.js';
@@ -23,16 +25,19 @@ class WorkerProcess {
     else void this.stop();
   }
 
-  async stop(): Promise<void> {
+  /** The others take what comes meanwhile: a worker that ends alone need not wait for a load balancer to notice. */
+  async stop(exitCode = 0, drainDelay = true): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    await this.#app?.stop();
-    process.exit(0);
+    await this.#app?.stop(drainDelay);
+    process.exit(exitCode);
   }
 
   async #start({ config, number }: Extract<ToWorker, { kind: 'configure' }>): Promise<void> {
     const telemetry = createTelemetry(config);
     this.#snapshot = telemetry.snapshot;
+    const crashed = firstCrash(crashObserver(telemetry.metrics.instruments, telemetry.logger));
+    void crashed.then(() => this.stop(1, false));
     const windows = {
       send: (message: unknown) => tell({ kind: 'rate', message }),
       onMessage: (receive: (message: unknown) => void) => {
