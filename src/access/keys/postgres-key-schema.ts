@@ -17,7 +17,7 @@ export const keyMigrations = [
         replaced_by text,
         position bigint GENERATED ALWAYS AS IDENTITY
       );
-      CREATE TABLE ${schema}.api_key_changes (only boolean PRIMARY KEY DEFAULT true CHECK (only), changes bigint NOT NULL);
+      CREATE TABLE ${schema}.api_key_changes (singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton), changes bigint NOT NULL);
       INSERT INTO ${schema}.api_key_changes (changes) VALUES (0);
       CREATE FUNCTION ${schema}.count_api_key_change() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

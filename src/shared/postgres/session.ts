@@ -51,11 +51,12 @@ export class PostgresSession {
     return new PostgresSession(client, options, copyStreams.from);
   }
 
-  /** @throws PostgresError */
+  /** Several statements may stand in one text that has no values: the result is the last one's. @throws PostgresError */
   async query({ text, values }: Statement): Promise<SessionResult> {
     try {
       const config = { text, rowMode: 'array' as const, types: asText, values: values as unknown[] as never };
-      const { rows, rowCount } = await this.#client.query<(string | null)[]>(config);
+      const answer = await this.#client.query<(string | null)[]>(config);
+      const { rows, rowCount } = [answer].flat().at(-1) ?? { rows: [], rowCount: 0 };
       return { rows, count: rowCount ?? 0 };
     } catch (error) {
       throw explainPostgresError(error, this.#options.address);
