@@ -45,3 +45,16 @@ export async function createTopic(port: number, topic: string, maxMessageBytes =
   await admin.createTopics({ topics: [topic], partitions: 3, replicas: 1, configs });
   await admin.close();
 }
+
+export const dataOf = (message: Consumed) => JSON.parse(message.value) as Record<string, unknown>;
+
+/** Each event once, as a consumer sees them that drops repeats by ce_id; and how many repeats there were. */
+export function withoutRepeats(messages: readonly Consumed[]): { unique: Consumed[]; repeats: number } {
+  const seen = new Set<string | undefined>();
+  const unique = messages.filter(({ headers }) => {
+    const isNew = !seen.has(headers['ce_id']);
+    seen.add(headers['ce_id']);
+    return isNew;
+  });
+  return { unique, repeats: messages.length - unique.length };
+}
