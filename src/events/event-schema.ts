@@ -12,17 +12,10 @@ const choice = <T extends string>(values: readonly T[], description: string) =>
   Type.Unsafe<T>({ type: 'string', enum: [...values], description });
 const milliseconds = (description: string) => Type.Number({ minimum: 0, description });
 
-const feature = Type.Object(
+const origin = Type.Object(
   {
-    value: Type.Optional(
-      Type.Unknown({
-        description:
-          'What went into the model: a scalar or an array. With `pii` its HMAC-SHA-256 in hex; absent without `events.pii_key`.',
-      }),
-    ),
-    origin: choice(['request', 'cache', 'store', 'default'], 'Where the value came from.'),
+    origin: choice(['cache', 'store', 'default'], 'Where the value came from.'),
     age_seconds: Type.Optional(nullable('number', 'Age of the stored row; null where it has no timestamp.')),
-    pii: Type.Optional(Type.Boolean({ description: 'The value is personal data and is not shown.' })),
   },
   closed,
 );
@@ -40,7 +33,16 @@ const data = Type.Object(
       enum: [...Object.keys(errorCodes), null],
       description: 'null on success.',
     }),
-    features: Type.Record(Type.String(), feature, { description: 'By feature name.' }),
+    features: Type.Record(Type.String(), Type.Unknown(), {
+      description:
+        'What went into the model, by feature name: scalars or arrays. A personal value is its HMAC-SHA-256 in hex, or absent without `events.pii_key`.',
+    }),
+    feature_origins: Type.Optional(
+      Type.Record(Type.String(), origin, { description: 'Of the features that the request did not give.' }),
+    ),
+    personal_features: Type.Optional(
+      Type.Array(Type.String(), { description: 'Features whose values are personal data and not shown.' }),
+    ),
     entities: Type.Record(Type.String(), Type.Unsafe<string | number>({ type: ['string', 'number'] }), {
       description: 'Entity keys by entity name. Personal ones are HMAC-SHA-256 in hex, or absent without a key.',
     }),

@@ -27,6 +27,11 @@ export interface PredictionRecord {
   readonly status: 'success' | 'error';
   readonly errorCode?: ErrorCode | undefined;
   readonly features: readonly EventFeature[];
+  /**
+   * The JSON text of an object of all the features, where the caller gave every one and none is personal: it is taken over as it
+   * is, which costs next to nothing. `features` is not read then.
+   */
+  readonly featuresText?: string | undefined;
   readonly entities: readonly { readonly name: string; readonly key: EntityKey; readonly pii: boolean }[];
   readonly prediction?: JsonObject | undefined;
   readonly confidence?: number | null | undefined;

@@ -53,7 +53,8 @@ describe('an event', () => {
         model_version: '1.1.0',
         status: 'success',
         error_code: null,
-        features: { credit_score: { value: 3, origin: 'cache', age_seconds: 12.346 } },
+        features: { credit_score: 3 },
+        feature_origins: { credit_score: { origin: 'cache', age_seconds: 12.346 } },
         entities: { applicant_id: 'A-1' },
         prediction: { denial_probability: 0.25 },
         confidence: 0.75,
@@ -91,6 +92,11 @@ describe('an event', () => {
     expect(isEvent(event), JSON.stringify(isEvent.errors)).toBe(true);
   });
 
+  it('takes over the text of features that the caller gave', () => {
+    const { data } = parse(shown, predictionRecord(1, { featuresText: '{ "credit_score": 3.0 }' }));
+    expect([data.features, data.feature_origins]).toEqual([{ credit_score: 3 }, undefined]);
+  });
+
   it('has the first entity as its key, else the request', () => {
     expect(shown.encode(predictionRecord(1)).key).toBe('A-1');
     expect(shown.encode(predictionRecord(1, { entities: [] })).key).toBe('request-1');
@@ -98,9 +104,10 @@ describe('an event', () => {
 
   it('shows personal values and keys as HMAC-SHA-256, also in its own key', () => {
     const encoded = keyed.encode(personal);
-    const { features, entities } = JSON.parse(encoded.text).data;
-    expect(features.income).toEqual({ value: hmac('81000'), origin: 'request', pii: true });
-    expect(features.region).toEqual({ value: 'north', origin: 'store', age_seconds: null });
+    const { features, entities, feature_origins, personal_features } = JSON.parse(encoded.text).data;
+    expect(features).toEqual({ income: hmac('81000'), region: 'north' });
+    expect(feature_origins).toEqual({ region: { origin: 'store', age_seconds: null } });
+    expect(personal_features).toEqual(['income']);
     expect(entities).toEqual({ applicant_id: hmac('A-17'), branch: 12 });
     expect(encoded.key).toBe(hmac('A-17'));
     expect(encoded.text).not.toMatch(/81000|A-17/);
@@ -108,8 +115,9 @@ describe('an event', () => {
 
   it('leaves personal values and keys out where there is no key for the HMAC', () => {
     const encoded = shown.encode(personal);
-    const { features, entities } = JSON.parse(encoded.text).data;
-    expect(features.income).toEqual({ origin: 'request', pii: true });
+    const { features, entities, personal_features } = JSON.parse(encoded.text).data;
+    expect(features).toEqual({ region: 'north' });
+    expect(personal_features).toEqual(['income']);
     expect(entities).toEqual({ branch: 12 });
     expect(encoded.key).toBe('12');
     expect(encoded.text).not.toMatch(/81000|A-17/);
@@ -196,11 +204,7 @@ describe('any event', () => {
         expect(event.data.request_id).toEqual(same(given.requestId));
         expect(event.data.prediction).toEqual(given.prediction === undefined ? null : same(given.prediction));
         for (const { name, value, pii } of given.features) {
-          if (!pii)
-            expect(Object.entries(event.data.features)).toContainEqual([
-              same(name),
-              expect.objectContaining({ value: same(value) }),
-            ]);
+          if (!pii) expect(Object.entries(event.data.features)).toContainEqual([same(name), same(value)]);
         }
       }),
       { numRuns: 500 },

@@ -27,7 +27,7 @@ export class EventEncoder {
   readonly #head: string;
   readonly #environment: string;
   readonly #pseudonym: Pseudonym;
-  readonly #names = new JsonNames(':{"value":');
+  readonly #names = new JsonNames(':');
   readonly #stageNames = new JsonNames(':');
   #isoAt = Number.NaN;
   #iso = '';
@@ -54,7 +54,7 @@ export class EventEncoder {
       (record.batchIndex === undefined ? '' : `,"batch_index":${record.batchIndex}`) +
       `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(record.modelVersion)}` +
       outcomeOf(record) +
-      `,"features":{${this.#features(record.features)}},"entities":{${entities}}` +
+      `,"features":${record.featuresText ?? this.#features(record.features)},"entities":{${entities}}` +
       `,"latency_ms":${jsonThousandths(record.latencyMs)},"stages_ms":{${this.#stages(record.stageMs)}}` +
       `,"cache_hit":${record.cacheHit},"client_id":${nullableString(record.clientId)}${this.#environment}${trace}}}`;
     return { id: record.eventId, key: key ?? record.requestId, text };
@@ -69,22 +69,30 @@ export class EventEncoder {
     return this.#iso;
   }
 
+  /** The object of values, and the members that say where they came from. */
   #features(features: readonly EventFeature[]): string {
-    let text = '';
+    let values = '';
+    let origins = '';
+    let personal = '';
     for (const feature of features) {
-      const { name, pii, origin, ageSeconds } = feature;
-      if (text !== '') text += ',';
-      text += pii
-        ? this.#personalValue(feature) + originTexts[origin] + ',"pii":true'
-        : this.#names.text(name) + jsonFeatureValue(feature.value) + ',' + originTexts[origin];
-      text += ageSeconds === undefined ? '}' : ageText(ageSeconds);
+      const { name, pii, origin } = feature;
+      const value = pii ? this.#personalValue(feature) : jsonFeatureValue(feature.value);
+      if (value !== undefined) values += `${values === '' ? '' : ','}${this.#names.text(name)}${value}`;
+      if (pii) personal += `${personal === '' ? '' : ','}${jsonString(name)}`;
+      if (origin !== 'request') {
+        origins += `${origins === '' ? '' : ','}${this.#names.text(name)}${originText(origin, feature.ageSeconds)}`;
+      }
     }
-    return text;
+    return (
+      `{${values}}` +
+      (origins === '' ? '' : `,"feature_origins":{${origins}}`) +
+      (personal === '' ? '' : `,"personal_features":[${personal}]`)
+    );
   }
 
-  #personalValue({ name, value }: EventFeature): string {
+  #personalValue({ value }: EventFeature): string | undefined {
     const pseudonym = this.#pseudonym(value);
-    return pseudonym === undefined ? `${jsonString(name)}:{` : `${this.#names.text(name)}"${pseudonym}",`;
+    return pseudonym === undefined ? undefined : `"${pseudonym}"`;
   }
 
   #stages(stageMs: Readonly<Record<string, number>>): string {
@@ -109,15 +117,9 @@ export class EventEncoder {
   }
 }
 
-const originTexts: Readonly<Record<FeatureOrigin, string>> = {
-  request: '"origin":"request"',
-  cache: '"origin":"cache"',
-  store: '"origin":"store"',
-  default: '"origin":"default"',
-};
-
-function ageText(seconds: number | null): string {
-  return seconds === null ? ',"age_seconds":null}' : ',"age_seconds":' + jsonThousandths(seconds) + '}';
+function originText(origin: FeatureOrigin, ageSeconds: number | null | undefined): string {
+  if (ageSeconds === undefined) return `{"origin":"${origin}"}`;
+  return `{"origin":"${origin}","age_seconds":${ageSeconds === null ? 'null' : jsonThousandths(ageSeconds)}}`;
 }
 
 function outcomeOf(record: PredictionRecord): string {

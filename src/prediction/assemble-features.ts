@@ -22,13 +22,15 @@ export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
     ages: [],
     warnings: [],
     lookups: [],
-    sources: plan.sources,
+    plan,
+    allInline: false,
     storedValues: 0,
     cachedValues: 0,
   };
   const given = takeInline(plan, instance, assembled.row, problems);
   refuseUnknownEntities(plan, instance, problems);
-  if (given < count) assembled.lookups = supplyTheRest(plan, instance, assembled, problems);
+  if (given === count) assembled.allInline = true;
+  else assembled.lookups = supplyTheRest(plan, instance, assembled, problems);
   refuseProblems(plan, problems);
   return assembled;
 }

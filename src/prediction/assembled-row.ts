@@ -12,8 +12,9 @@ export interface AssembledRow {
   readonly ages: (number | null | undefined)[];
   readonly warnings: Warning[];
   lookups: readonly ViewSource[];
-  /** Every view that feeds the version. */
-  readonly sources: readonly ViewSource[];
+  readonly plan: FeaturePlan;
+  /** The caller gave every feature. */
+  allInline: boolean;
   storedValues: number;
   cachedValues: number;
 }

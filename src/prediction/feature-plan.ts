@@ -18,6 +18,10 @@ export interface FeaturePlan {
   /** The source of each feature, undefined for one that is never looked up. */
   readonly sourceOf: readonly (ViewSource | undefined)[];
   readonly entities: ReadonlySet<string>;
+  /** Some feature is personal data. */
+  readonly personal: boolean;
+  /** No feature's name and no value can hold a brace or a quote: in the JSON text of valid features braces are structure. */
+  readonly bracesAreStructure: boolean;
 }
 
 /** Makes plans and remembers them for as long as their version lives. */
@@ -57,6 +61,8 @@ function makePlan(version: ServingVersion, views: ReadonlyMap<string, FeatureVie
     paths: version.features.map((spec) => `/features${pointerStep(spec.name)}`),
     sources: [...sources.values()],
     sourceOf,
+    personal: version.features.some((spec) => spec.pii),
+    bracesAreStructure: version.features.every((spec) => spec.type !== 'string' && !/[{}"\\]/.test(spec.name)),
     entities: new Set([...sources.values()].map((source) => source.view.entity)),
   };
 }

@@ -24,7 +24,7 @@ describe('a single prediction', () => {
         modelId: 'half_plus_two',
         modelVersion: '1.0.0',
         status: 'success',
-        features: [{ name: 'x', value: 2, origin: 'request', pii: false }],
+        featuresText: '{"x":2}',
         prediction: { value: 3 },
       },
     ]);

@@ -7,6 +7,7 @@ import { toServiceError, type ServiceError } from '../shared/errors.js';
 import { startRow } from './assemble-features.js';
 import { authorise } from './authorise.js';
 import { parseBatchRequest, parsePredictionRequest, type EnvelopeLimits } from './envelope.js';
+import { explainRows } from './explain-rows.js';
 import { FeaturePlans } from './feature-plan.js';
 import { parseJsonBody } from './json-body.js';
 import type { PredictionObserver } from './observer.js';
@@ -32,7 +33,7 @@ export interface PipelineParts {
  * The way of a prediction, once and in order. Before it: context, authentication, rate limit and admission (http/).
  *
  *     parse and validate the envelope → authorise → resolve the model → assemble and validate features → run the model
- *       → format → reply, and record the event
+ *       → explain if asked → format → reply, and record the event
  */
 export class PredictionPipeline implements PredictionService {
   readonly #parts: PipelineParts;
@@ -44,7 +45,7 @@ export class PredictionPipeline implements PredictionService {
   }
 
   async predict(body: Buffer, call: CallContext): Promise<PredictionReply> {
-    const run = new PredictionRun(call, this.#parts.clock, false);
+    const run = new PredictionRun(call, this.#parts.clock, { body, isBatch: false });
     try {
       const request = parsePredictionRequest(parseJsonBody(body), this.#parts.limits);
       run.begin(request, [request]);
@@ -56,7 +57,7 @@ export class PredictionPipeline implements PredictionService {
   }
 
   async predictBatch(body: Buffer, call: CallContext): Promise<BatchReply> {
-    const run = new PredictionRun(call, this.#parts.clock, true);
+    const run = new PredictionRun(call, this.#parts.clock, { body, isBatch: true });
     try {
       const request = parseBatchRequest(parseJsonBody(body), this.#parts.limits);
       run.begin(request, request.instances);
@@ -79,6 +80,10 @@ export class PredictionPipeline implements PredictionService {
       run.endStage('features');
       await runModel(run, deadline);
       run.endStage('model');
+      if (run.options?.includeExplanation === true) {
+        await explainRows(run, deadline);
+        run.endStage('explanation');
+      }
     } finally {
       lease.release();
     }

@@ -1,4 +1,4 @@
-import type { RowPrediction, ServingVersion } from '../models/index.js';
+import type { Explanation, RowPrediction, ServingVersion } from '../models/index.js';
 import type { Clock } from '../shared/clock.js';
 import { Deadline } from '../shared/deadline.js';
 import { ServiceError } from '../shared/errors.js';
@@ -10,6 +10,7 @@ export interface RowRun {
   readonly instance: Instance;
   assembled?: AssembledRow;
   result?: RowPrediction;
+  explanation?: Explanation;
   error?: ServiceError;
 }
 
@@ -18,6 +19,8 @@ const nothing: Instance = { features: {}, entities: {} };
 /** What a request for predictions is and how far it has got: the pipeline writes it, reply and event are read from it. */
 export class PredictionRun {
   readonly call: CallContext;
+  /** The JSON text as it came. */
+  readonly body: Buffer;
   readonly isBatch: boolean;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
@@ -31,8 +34,9 @@ export class PredictionRun {
   readonly #clock: Clock;
   #stageStart: number;
 
-  constructor(call: CallContext, clock: Clock, isBatch: boolean) {
+  constructor(call: CallContext, clock: Clock, { body, isBatch }: { body: Buffer; isBatch: boolean }) {
     this.call = call;
+    this.body = body;
     this.isBatch = isBatch;
     this.#clock = clock;
     call.stageMs = this.stageMs;

@@ -1,8 +1,10 @@
 import type { EventFeature, PredictionRecord } from '../events/index.js';
+import type { ServingVersion } from '../models/index.js';
 import type { ServiceError } from '../shared/errors.js';
+import { featuresText } from './features-text.js';
 import type { FinishedRequest } from './observer.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
-import { isCached } from './assembled-row.js';
+import { isCached, type AssembledRow } from './assembled-row.js';
 
 const unknownRow: RowRun = { instance: { features: {}, entities: {} } };
 
@@ -17,6 +19,7 @@ export function recordOf(
   const failure = row.error ?? error;
   const { call, version } = run;
   const result = failure === undefined ? row.result : undefined;
+  const { features, featuresText: text } = featuresOf(run, row);
   // Written out: spreading optional parts costs a tenth of a request.
   return {
     eventId,
@@ -27,7 +30,8 @@ export function recordOf(
     modelVersion: version?.version ?? null,
     status: failure === undefined ? 'success' : 'error',
     errorCode: failure?.code,
-    features: featuresOf(run, row),
+    features,
+    featuresText: text,
     entities: entitiesOf(row),
     prediction: result?.prediction,
     confidence: result?.confidence,
@@ -62,16 +66,24 @@ export function finishedRequest(run: PredictionRun, error: ServiceError | undefi
   };
 }
 
-/** Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's. */
-function featuresOf(run: PredictionRun, row: RowRun): EventFeature[] {
-  const { version } = run;
-  const { assembled } = row;
-  if (version === undefined || assembled === undefined) return [];
-  const { row: values, origins, ages } = assembled;
+type RecordedFeatures = Pick<PredictionRecord, 'features' | 'featuresText'>;
+
+/**
+ * Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's.
+ * Where the caller gave them all, they are taken as they were written.
+ */
+function featuresOf({ body, isBatch, version }: PredictionRun, { assembled }: RowRun): RecordedFeatures {
+  if (version === undefined || assembled === undefined) return { features: [] };
+  const { allInline, plan } = assembled;
+  const text = isBatch || !allInline || plan.personal ? undefined : featuresText(body, plan);
+  return text === undefined ? { features: eventFeatures(version, assembled) } : { features: [], featuresText: text };
+}
+
+function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages }: AssembledRow): EventFeature[] {
   const features: EventFeature[] = [];
-  for (let index = 0; index < values.length; index++) {
-    const spec = version.features[index];
-    const value = values[index];
+  for (let index = 0; index < row.length; index++) {
+    const spec = specs[index];
+    const value = row[index];
     if (spec === undefined || value === undefined) continue;
     const { name, pii } = spec;
     features.push({ name, value, origin: origins[index] ?? 'request', pii, ageSeconds: ages[index] });
@@ -80,7 +92,7 @@ function featuresOf(run: PredictionRun, row: RowRun): EventFeature[] {
 }
 
 function entitiesOf(row: RowRun) {
-  const sources = row.assembled?.sources ?? [];
+  const sources = row.assembled?.plan.sources ?? [];
   return Object.entries(row.instance.entities).flatMap(([name, key]) => {
     const views = sources.filter((source) => source.view.entity === name);
     // An entity that no view of the model uses was refused: what it is, is not known.

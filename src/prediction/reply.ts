@@ -1,7 +1,7 @@
 import { isoTimestamp } from '../shared/timestamp.js';
 import { isCached } from './assembled-row.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
-import type { BatchReply, BatchResult, PredictionReply, Warning } from './types.js';
+import type { BatchReply, BatchResult, ExplanationReply, PredictionReply, Warning } from './types.js';
 
 /** The reply of a single prediction whose row succeeded. */
 export function predictionReply(run: PredictionRun, timestampMs: number): PredictionReply {
@@ -18,7 +18,8 @@ export function predictionReply(run: PredictionRun, timestampMs: number): Predic
     latency_ms: run.latencyMs,
     timestamp: isoTimestamp(timestampMs),
     cached: isCached(row.assembled),
-    warnings: warningsOf(run, row),
+    explanation: explanationOf(row),
+    warnings: warningsOf(row),
   };
 }
 
@@ -29,13 +30,13 @@ export function batchReply(run: PredictionRun, timestampMs: number): BatchReply 
     request_id: run.call.requestId,
     model_id: modelId,
     model_version: version,
-    results: run.rows.map((row, index) => batchResult(run, row, index)),
+    results: run.rows.map(batchResult),
     latency_ms: run.latencyMs,
     timestamp: isoTimestamp(timestampMs),
   };
 }
 
-function batchResult(run: PredictionRun, row: RowRun, index: number): BatchResult {
+function batchResult(row: RowRun, index: number): BatchResult {
   if (row.error !== undefined) {
     const { code, message, details } = row.error;
     return { index, error: { error_code: code, message, details } };
@@ -46,7 +47,8 @@ function batchResult(run: PredictionRun, row: RowRun, index: number): BatchResul
     prediction: row.result.prediction,
     confidence: row.result.confidence,
     cached: isCached(row.assembled),
-    warnings: warningsOf(run, row),
+    explanation: explanationOf(row),
+    warnings: warningsOf(row),
   };
 }
 
@@ -55,9 +57,20 @@ function versionOf(run: PredictionRun) {
   return run.version;
 }
 
-function warningsOf(run: PredictionRun, row: RowRun): readonly Warning[] | undefined {
+function explanationOf(row: RowRun): ExplanationReply | undefined {
+  const { explanation, assembled } = row;
+  if (explanation === undefined || assembled === undefined) return undefined;
+  const { method, output, scale, baseValue, contributions } = explanation;
+  return {
+    ...{ method, output, scale, base_value: baseValue },
+    contributions: contributions.map(({ feature, index, contribution, standardError }) => ({
+      ...{ feature, origin: assembled.origins[index] ?? 'request', contribution },
+      ...(standardError !== undefined && { standard_error: standardError }),
+    })),
+  };
+}
+
+function warningsOf(row: RowRun): readonly Warning[] | undefined {
   const warnings = row.assembled?.warnings;
-  if (run.options?.includeExplanation !== true) return warnings?.length === 0 ? undefined : warnings;
-  const message = `Version ${run.version?.version} of ${run.version?.modelId} cannot be explained by this release`;
-  return [...(warnings ?? []), { code: 'explanation_unavailable', message }];
+  return warnings?.length === 0 ? undefined : warnings;
 }

@@ -14,7 +14,7 @@ describe('stored features', () => {
     const { send, store, events } = read(row());
     await send({ features: { x: 2, credit_score: 1 }, entities: { applicant_id: 'A-17' } });
     expect(store.asked).toEqual([]);
-    expect(events.records[0]?.features[1]).toMatchObject({ value: 1, origin: 'request' });
+    expect(events.records[0]?.featuresText).toBe('{"x":2,"credit_score":1}');
   });
 
   it('rule 1: null inline is an error unless nullable, and never the default', async () => {

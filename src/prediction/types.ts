@@ -1,7 +1,7 @@
 import type { Principal } from '../access/index.js';
 import type { Caller } from '../shared/deadline.js';
 import type { ErrorDetails, ErrorCode, ServiceError } from '../shared/errors.js';
-import type { EntityKey } from '../shared/feature-value.js';
+import type { EntityKey, FeatureOrigin } from '../shared/feature-value.js';
 import type { JsonObject } from '../shared/json.js';
 
 /** What one row is predicted from. */
@@ -47,6 +47,23 @@ export interface CallContext {
   readonly traceparent?: string;
 }
 
+/** Why a score is what it is, as JSON: `base_value` and the contributions add up to it. */
+export interface ExplanationReply {
+  readonly method: string;
+  readonly output: string;
+  readonly scale: string;
+  readonly base_value: number;
+  readonly contributions: readonly ContributionReply[];
+}
+
+export interface ContributionReply {
+  readonly feature: string;
+  readonly origin: FeatureOrigin;
+  readonly contribution: number;
+  /** Of an estimate. */
+  readonly standard_error?: number;
+}
+
 export interface Warning {
   readonly code: string;
   readonly message: string;
@@ -63,6 +80,7 @@ export interface PredictionReply {
   readonly latency_ms: number;
   readonly timestamp: string;
   readonly cached: boolean;
+  readonly explanation?: ExplanationReply | undefined;
   readonly warnings?: readonly Warning[] | undefined;
 }
 
@@ -72,6 +90,7 @@ export type BatchResult =
       readonly prediction: JsonObject;
       readonly confidence: number | null;
       readonly cached: boolean;
+      readonly explanation?: ExplanationReply | undefined;
       readonly warnings?: readonly Warning[] | undefined;
     }
   | {
