@@ -20,7 +20,8 @@ function rowsFor({ thresholds, features, doubles }: RandomTrees, random: () => n
     const threshold = thresholds[Math.floor(random() * thresholds.length)]!;
     return kind < 0.6 ? threshold : kind < 0.8 ? nextUp(threshold, type) : nextDown(threshold, type);
   };
-  const data = (doubles ? Float64Array : Float32Array).from({ length: rows * features }, pick);
+  const numbers = Array.from({ length: rows * features }, pick);
+  const data = doubles ? Float64Array.from(numbers) : Float32Array.from(numbers);
   return { x: { type, dims: [rows, features], data } };
 }
 

@@ -75,9 +75,7 @@ class RowRandom {
 
 function nested(shape: readonly number[], values: readonly FeatureScalar[]): FeatureValue {
   const [size = 0, ...rest] = shape;
-  if (rest.length === 0) return values as FeatureValue;
+  if (rest.length === 0) return values;
   const step = values.length / size;
-  return Array.from({ length: size }, (_, at) =>
-    nested(rest, values.slice(at * step, (at + 1) * step)),
-  ) as FeatureValue;
+  return Array.from({ length: size }, (_, at) => nested(rest, values.slice(at * step, (at + 1) * step)));
 }

@@ -88,100 +88,144 @@ function chain(depth: number): DrawnTree {
   return { nodes };
 }
 
-function listed(draw: Draw, version: 1 | 3): RandomTrees {
-  const features = 1 + draw.below(6);
+/** What all nodes and leaves of an ensemble have in common. */
+interface Style {
+  readonly version: 1 | 3;
+  readonly classifier: boolean;
+  readonly features: number;
+  readonly targets: number;
+  readonly modes: readonly string[];
+  readonly weighted: 'one' | 'first' | 'all' | 'any';
+  readonly first: number;
+  readonly positive: boolean;
+  readonly doubles: boolean;
+}
+
+function drawStyle(draw: Draw, version: 1 | 3): Style {
   const classifier = draw.chance(0.6);
   const targets = classifier ? draw.of([2, 2, 2, 3, 5]) : draw.of([1, 1, 2, 4]);
-  const modes = draw.of([['BRANCH_LEQ'], ['BRANCH_LT'], rangeModes, allModes]);
-  const weighted = draw.of(['one', 'first', 'all', 'any'] as const);
-  const positive = draw.chance(0.3);
-  const doubles = version === 3 && draw.chance(0.2);
-  const prefix = classifier ? 'class' : 'target';
-  const nodes = { tree: [], id: [], feature: [], mode: [], value: [], yes: [], no: [], missing: [] } as Lists;
-  const weights: { tree: number[]; id: number[]; target: number[]; value: number[] } = {
-    tree: [],
-    id: [],
-    target: [],
-    value: [],
+  return {
+    version,
+    classifier,
+    features: 1 + draw.below(6),
+    targets,
+    modes: draw.of([['BRANCH_LEQ'], ['BRANCH_LT'], rangeModes, allModes]),
+    weighted: draw.of(['one', 'first', 'all', 'any'] as const),
+    first: draw.below(targets),
+    positive: draw.chance(0.3),
+    doubles: version === 3 && draw.chance(0.2),
   };
+}
+
+function listed(draw: Draw, version: 1 | 3): RandomTrees {
+  const style = drawStyle(draw, version);
+  const { classifier, features, targets, doubles, weighted, positive, modes } = style;
+  const nodes: Lists = { tree: [], id: [], feature: [], mode: [], value: [], yes: [], no: [], missing: [] };
+  const weights: Weights = { tree: [], id: [], target: [], value: [] };
   const trees = Array.from({ length: 1 + draw.below(20) }, () => draw.tree());
-  const first = draw.below(targets);
-  trees.forEach((tree, number) =>
+  trees.forEach((tree, number) => {
     tree.nodes.forEach((node, id) => {
-      nodes.tree.push(number);
-      nodes.id.push(id);
-      nodes.feature.push(node ? draw.below(features) : 0);
-      nodes.mode.push(node ? draw.of(modes) : 'LEAF');
-      nodes.value.push(node ? draw.threshold() : 0);
-      nodes.yes.push(node?.yes ?? 0);
-      nodes.no.push(node?.no ?? 0);
-      nodes.missing.push(node && draw.chance(0.3) ? 1 : 0);
-      if (node) return;
-      const own =
-        weighted === 'one'
-          ? [number % targets]
-          : weighted === 'first'
-            ? [first]
-            : weighted === 'any'
-              ? [draw.below(targets)]
-              : [...Array(targets).keys()];
-      for (const target of own) {
-        weights.tree.push(number);
-        weights.id.push(id);
-        weights.target.push(target);
-        weights.value.push(positive ? Math.abs(draw.weight()) : draw.weight());
-      }
-    }),
-  );
-  // onnxruntime refuses one base value for several targets, but for two classes.
-  const bases = draw.of([0, 0, targets, targets === 1 || (classifier && targets === 2) ? 1 : 0]);
+      addNode(nodes, draw, { style, tree: number, id, node });
+      if (node === undefined) addWeights(weights, draw, { style, tree: number, id });
+    });
+  });
+  const { attributes, words } = drawAttributes(draw, style, { nodes, weights });
+  const input = { name: 'x', type: doubles ? 11 : 1, dims: [null, features] };
+  const score = { name: 'scores', type: 1, dims: [null, targets] };
+  const label = { name: 'label', type: 'classlabels_strings' in attributes ? 8 : 7, dims: [null] };
+  const op = classifier ? 'TreeEnsembleClassifier' : 'TreeEnsembleRegressor';
+  const outputs = classifier ? [label, score] : [score];
+  const bytes = modelBytes({
+    nodes: [{ op, domain, inputs: ['x'], outputs: outputs.map(({ name }) => name), attributes }],
+    inputs: [input],
+    outputs,
+    mlOpset: version,
+  });
+  const drawn = `v${version} ${op} targets ${targets} weights ${weighted}${positive ? ' positive' : ''} trees ${trees.length} ${modes.length} modes`;
+  return { bytes, features, thresholds: nodes.value, doubles, words: `${drawn}${doubles ? ' doubles' : ''} ${words}` };
+}
+
+function addNode(
+  nodes: Lists,
+  draw: Draw,
+  { style, tree, id, node }: { style: Style; tree: number; id: number; node: DrawnTree['nodes'][number] },
+): void {
+  nodes.tree.push(tree);
+  nodes.id.push(id);
+  nodes.feature.push(node ? draw.below(style.features) : 0);
+  nodes.mode.push(node ? draw.of(style.modes) : 'LEAF');
+  nodes.value.push(node ? draw.threshold() : 0);
+  nodes.yes.push(node?.yes ?? 0);
+  nodes.no.push(node?.no ?? 0);
+  nodes.missing.push(node && draw.chance(0.3) ? 1 : 0);
+}
+
+function addWeights(
+  weights: Weights,
+  draw: Draw,
+  { style, tree, id }: { style: Style; tree: number; id: number },
+): void {
+  const { targets, weighted, first, positive } = style;
+  const chosen = {
+    one: () => [tree % targets],
+    first: () => [first],
+    any: () => [draw.below(targets)],
+    all: () => [...Array(targets).keys()],
+  };
+  for (const target of chosen[weighted]()) {
+    weights.tree.push(tree);
+    weights.id.push(id);
+    weights.target.push(target);
+    weights.value.push(positive ? Math.abs(draw.weight()) : draw.weight());
+  }
+}
+
+function drawAttributes(
+  draw: Draw,
+  { classifier, targets, doubles }: Style,
+  { nodes, weights }: { nodes: Lists; weights: Weights },
+): { attributes: Record<string, AttributeSource>; words: string } {
+  const prefix = classifier ? 'class' : 'target';
   const numbers = (name: string, values: readonly number[]): Record<string, AttributeSource> =>
     doubles
       ? { [`${name}_as_tensor`]: { tensor: { type: 11, dims: [values.length], data: values } } }
       : { [name]: { floats: values } };
-  const baseValues = Array.from({ length: bases }, () => draw.weight());
+  // onnxruntime refuses one base value for several targets, but for two classes.
+  const bases = draw.of([0, 0, targets, targets === 1 || (classifier && targets === 2) ? 1 : 0]);
   const transform = draw.of(['NONE', 'LOGISTIC', 'SOFTMAX', 'SOFTMAX_ZERO']);
-  const aggregate = classifier ? undefined : draw.of(['SUM', 'AVERAGE', 'MIN', 'MAX']);
-  const strings = draw.chance(0.3);
+  const aggregate = draw.of(['SUM', 'AVERAGE', 'MIN', 'MAX']);
   const labels = Array.from({ length: targets }, (_, at) => at + 10);
-  const attributes: Record<string, AttributeSource> = {
-    nodes_treeids: { ints: nodes.tree },
-    nodes_nodeids: { ints: nodes.id },
-    nodes_featureids: { ints: nodes.feature },
-    nodes_modes: { texts: nodes.mode },
-    ...numbers('nodes_values', nodes.value),
-    nodes_truenodeids: { ints: nodes.yes },
-    nodes_falsenodeids: { ints: nodes.no },
-    ...(draw.chance(0.7) && { nodes_missing_value_tracks_true: { ints: nodes.missing } }),
-    [`${prefix}_treeids`]: { ints: weights.tree },
-    [`${prefix}_nodeids`]: { ints: weights.id },
-    [`${prefix}_ids`]: { ints: weights.target },
-    ...numbers(`${prefix}_weights`, weights.value),
-    ...(bases > 0 && numbers('base_values', baseValues)),
-    post_transform: { text: transform },
-    ...(aggregate !== undefined && { aggregate_function: { text: aggregate } }),
-    ...(!classifier && { n_targets: { int: targets } }),
-    ...(classifier &&
-      (strings ? { classlabels_strings: { texts: labels.map(String) } } : { classlabels_int64s: { ints: labels } })),
+  const classes: Record<string, AttributeSource> = draw.chance(0.3)
+    ? { classlabels_strings: { texts: labels.map(String) } }
+    : { classlabels_int64s: { ints: labels } };
+  const baseValues = Array.from({ length: bases }, () => draw.weight());
+  return {
+    words: `bases ${bases} ${transform} ${classifier ? '' : aggregate}`,
+    attributes: {
+      nodes_treeids: { ints: nodes.tree },
+      nodes_nodeids: { ints: nodes.id },
+      nodes_featureids: { ints: nodes.feature },
+      nodes_modes: { texts: nodes.mode },
+      ...numbers('nodes_values', nodes.value),
+      nodes_truenodeids: { ints: nodes.yes },
+      nodes_falsenodeids: { ints: nodes.no },
+      ...(draw.chance(0.7) && { nodes_missing_value_tracks_true: { ints: nodes.missing } }),
+      [`${prefix}_treeids`]: { ints: weights.tree },
+      [`${prefix}_nodeids`]: { ints: weights.id },
+      [`${prefix}_ids`]: { ints: weights.target },
+      ...numbers(`${prefix}_weights`, weights.value),
+      ...(bases > 0 && numbers('base_values', baseValues)),
+      post_transform: { text: transform },
+      ...(classifier ? classes : { aggregate_function: { text: aggregate }, n_targets: { int: targets } }),
+    },
   };
-  const input = { name: 'x', type: doubles ? 11 : 1, dims: [null, features] };
-  const score = { name: 'scores', type: 1, dims: [null, targets] };
-  const bytes = modelBytes({
-    nodes: [
-      {
-        op: classifier ? 'TreeEnsembleClassifier' : 'TreeEnsembleRegressor',
-        domain,
-        inputs: ['x'],
-        outputs: classifier ? ['label', 'scores'] : ['scores'],
-        attributes,
-      },
-    ],
-    inputs: [input],
-    outputs: classifier ? [{ name: 'label', type: strings ? 8 : 7, dims: [null] }, score] : [score],
-    mlOpset: version,
-  });
-  const words = `v${version} ${classifier ? 'classifier' : 'regressor'} targets ${targets} weights ${weighted}${positive ? ' positive' : ''} bases ${bases} ${transform} ${aggregate ?? ''} trees ${trees.length} ${modes.length} modes${doubles ? ' doubles' : ''}`;
-  return { bytes, features, thresholds: nodes.value, doubles, words };
+}
+
+interface Weights {
+  readonly tree: number[];
+  readonly id: number[];
+  readonly target: number[];
+  readonly value: number[];
 }
 
 interface Lists {

@@ -50,9 +50,13 @@ export async function loadOnnxRuntime(options: OnnxRuntimeOptions): Promise<Loca
   throw new ModelLoadError([result.reason]);
 }
 
-/** Only a model that was measured can be compiled: one that refuses made-up rows has nothing to be proven with. */
-async function compile(options: OnnxRuntimeOptions, { graph }: OnnxInspection, reference: OnnxRuntime) {
-  if (reference.cost === undefined) return { reason: reference.describe().executor_reason ?? 'not measured' };
+/**
+ * Only a model that was measured can be compiled: one that refuses made-up rows has nothing to be proven with. A large one would stop the
+ * event loop meanwhile, as loading it would.
+ */
+async function compile(options: OnnxRuntimeOptions, { graph, bytes }: OnnxInspection, reference: OnnxRuntime) {
+  if (reference.cost === undefined || bytes.length > largestOnLoopBytes)
+    return { reason: reference.describe().executor_reason ?? 'not measured' };
   const { name, observer, clock, options: settings, executor } = options;
   const random = seededRandom(2);
   const { signature } = reference;
