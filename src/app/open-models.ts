@@ -1,33 +1,51 @@
-import path from 'node:path';
 import type { Config } from '../config/schema.js';
 import type { FeatureView } from '../features/index.js';
 import { Catalogue } from '../models/lifecycle/catalogue.js';
 import { systemTimers } from '../models/lifecycle/timers.js';
 import { VersionLoader } from '../models/lifecycle/version-loader.js';
 import type { ModelsObserver } from '../models/observer.js';
-import { DirectoryRegistry } from '../models/registry/directory-registry.js';
 import { loadOnnxRuntime } from '../models/runtimes/onnx/load-onnx-runtime.js';
+import { loadOpenInferenceRuntime } from '../models/runtimes/open-inference/load-open-inference-runtime.js';
+import type { ModelServers } from '../models/runtimes/open-inference/model-servers.js';
+import { ModelLoadError } from '../models/model-load-error.js';
+import type { LoadRuntime } from '../models/runtime-loader.js';
 import { systemClock } from '../shared/clock.js';
+import { openRegistry } from './open-registry.js';
 
 /** Rows of one version that may wait for a run: about a second's worth of a fast model. */
 const queueRows = 20_000;
 
-/** The catalogue over the configured folder; nothing is read before it is started. */
+/** How versions compute: in this process, or on a model server. */
+export function openLoader(config: Config, servers: ModelServers, observer: ModelsObserver): LoadRuntime {
+  const { models: options } = config.inference_service;
+  return async (source) => {
+    const { name, remote } = source;
+    if (remote === undefined) return loadOnnxRuntime({ ...source, options, observer, clock: systemClock });
+    if (remote.runtime === 'open-inference')
+      return loadOpenInferenceRuntime({ modelId: name.modelId, remote, servers });
+    throw new ModelLoadError([`this build does not have the runtime ${remote.runtime} yet`]);
+  };
+}
+
+/** The catalogue over the configured registries; nothing is read before it is started. */
 export function openCatalogue(
   config: Config,
   views: ReadonlyMap<string, FeatureView>,
+  servers: ModelServers,
   observer: ModelsObserver,
 ): Catalogue {
   const { models: options } = config.inference_service;
   const clock = systemClock;
   const loader = new VersionLoader({
-    loadRuntime: (source) => loadOnnxRuntime({ ...source, options, observer, clock }),
+    loadRuntime: openLoader(config, servers, observer),
     views,
+    serverUrl: config.inference_service.model_server.url,
     batchTimeUs: options.batch_time_us,
+    explanationThresholdUs: options.batch_time_us,
     queueRows,
     clock,
     observer,
   });
-  const registry = new DirectoryRegistry({ directory: path.resolve(options.directory), modelId: options.model_id });
+  const registry = openRegistry(config, servers);
   return new Catalogue({ options, registry, loader, views, clock, timers: systemTimers, observer });
 }

@@ -5,6 +5,7 @@ import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
+import type { ModelServers } from '../models/runtimes/open-inference/model-servers.js';
 import type { Catalogue } from '../models/lifecycle/catalogue.js';
 import type { ModelsObserver } from '../models/index.js';
 import { accessObserver, overloadObserver } from '../observability/access-observer.js';
@@ -19,6 +20,7 @@ import {
 } from '../observability/exposition.js';
 import { featuresObserver } from '../observability/features-observer.js';
 import { httpObserver } from '../observability/http-observer.js';
+import { modelServersObserver } from '../observability/model-servers-observer.js';
 import { modelsObserver } from '../observability/models-observer.js';
 import { postgresObserver } from '../observability/postgres-observer.js';
 import { PredictionMetrics } from '../observability/prediction-observer.js';
@@ -36,6 +38,7 @@ import { LoopDelay, readModels } from './read-gauges.js';
 import { openDatabase } from './open-database.js';
 import { openFeatures, openViews } from './open-features.js';
 import { openCatalogue } from './open-models.js';
+import { openModelServers } from './open-model-servers.js';
 import { openRedis } from './open-redis.js';
 import type { Service, StartFacts } from './operations.js';
 import { packageVersion } from './package-version.js';
@@ -56,6 +59,7 @@ interface Parts {
   readonly features: FeatureService;
   readonly events: EventPublisher;
   readonly catalogue: Catalogue;
+  readonly modelServers: ModelServers;
   readonly access: Access;
   readonly admission: AdmissionControl;
   /** undefined without a collector. */
@@ -150,7 +154,12 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     life.running('events', events, (it) => it.close(closingMs / 2));
     const admission = openAdmission(config, overloadObserver(instruments, logger));
     const models = modelsObserver(instruments, logger);
-    const catalogue = openCatalogue(config, views, { ...models, batchRun: (run) => tellBatch(run, models, admission) });
+    const modelServers = openModelServers(config, modelServersObserver(instruments, logger));
+    life.running('model servers', modelServers, (it) => it.close());
+    const catalogue = openCatalogue(config, views, modelServers, {
+      ...models,
+      batchRun: (run) => tellBatch(run, models, admission),
+    });
     life.running('models', catalogue, (it) => it.close());
     const loopDelay = new LoopDelay();
     beforeSnapshot(() => {
@@ -159,7 +168,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       instruments.loopDelay.set(loopDelay.read());
       readModels(instruments, catalogue);
     });
-    return { features, events, catalogue, access, admission, tracing };
+    return { features, events, catalogue, modelServers, access, admission, tracing };
   }
 
   #openServer(parts: Parts): Promise<HttpServer> {

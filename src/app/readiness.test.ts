@@ -4,14 +4,15 @@ import { readinessOf } from './readiness.js';
 
 type Health = 'healthy' | 'degraded' | 'unhealthy';
 
-function given(rest: { models?: object; cache?: Health; store?: Health; events?: Health }) {
+function given(rest: { models?: object; cache?: Health; store?: Health; events?: Health; servers?: 'degraded' }) {
   const catalogue = new FakeCatalogue(fakeVersion([]));
   catalogue.readiness = () => ({ settled: true, ready: 1, failed: 0, loading: 0, ...rest.models });
   const features = Object.assign(new FakeFeatures(), {
     health: () => ({ cache: rest.cache ?? 'healthy', store: rest.store ?? 'healthy' }),
   });
   const events = Object.assign(new RecordingEvents(), { health: () => rest.events ?? 'healthy' });
-  return readinessOf({ catalogue, features, events });
+  const modelServers = { health: () => rest.servers ?? 'healthy' };
+  return readinessOf({ catalogue, features, events, modelServers });
 }
 
 // Demand 21: only what makes answers impossible makes the service unready.
@@ -23,6 +24,7 @@ describe('demand 21: readiness', () => {
     ['a version has failed', { models: { failed: 1 } }, 'degraded'],
     ['the cache is down', { cache: 'degraded' }, 'degraded'],
     ['the store is down', { store: 'unhealthy' }, 'degraded'],
+    ['a breaker of a model server is open', { servers: 'degraded' }, 'degraded'],
     ['events cannot be delivered', { events: 'unhealthy' }, 'degraded'],
     ['everything but the models is down', { cache: 'degraded', store: 'unhealthy', events: 'unhealthy' }, 'degraded'],
   ] as const)('%s', (_, state, status) => {

@@ -7,6 +7,8 @@ interface ReadinessParts {
   readonly catalogue: ModelCatalogue;
   readonly features: FeatureService;
   readonly events: EventPublisher;
+  /** Remote model servers: degraded while the breaker of some model is not closed. */
+  readonly modelServers: { health(): 'healthy' | 'degraded' };
 }
 
 /**
@@ -14,11 +16,11 @@ interface ReadinessParts {
  * "highest" points to still loading. A cache, a store or a sink that is down degrades, so that a fault that all instances
  * share does not take them all out at once.
  */
-export function readinessOf({ catalogue, features, events }: ReadinessParts): Readiness {
+export function readinessOf({ catalogue, features, events, modelServers }: ReadinessParts): Readiness {
   const models = catalogue.readiness();
   const { cache, store } = features.health();
   const eventStream = events.health();
-  const modelServer = models.ready === 0 ? 'unhealthy' : models.failed > 0 ? 'degraded' : 'healthy';
+  const modelServer = models.ready === 0 ? 'unhealthy' : models.failed > 0 ? 'degraded' : modelServers.health();
   const checks = {
     cache,
     model_server: modelServer,

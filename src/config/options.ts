@@ -46,9 +46,15 @@ export const modelServerOptions = Type.Object(
   {
     url: Type.Optional(
       Type.String({
-        description: 'Model server that speaks the Open Inference Protocol. Unset: models run in process.',
+        description:
+          'http(s)://host:port of a server that speaks the Open Inference Protocol: serves the models that the folder has not. Unset: models run in process.',
       }),
     ),
+    models: Type.Array(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' }), {
+      default: [],
+      description: 'Models of that server to serve. Empty: all that its repository index lists as ready.',
+    }),
+    api_key: Type.Optional(Type.String({ description: 'Sent to that server as X-API-Key.' })),
     timeout_ms: Type.Integer({
       default: 4000,
       minimum: 1,

@@ -56,6 +56,7 @@ export const namedVariables: Readonly<Record<string, string>> = {
 /** Keys whose values are never shown. URLs elsewhere are shown without the password in them. */
 export const secretKeys: ReadonlySet<string> = new Set([
   'inference_service.events.pii_key',
+  'inference_service.model_server.api_key',
   'inference_service.redis.password',
   'inference_service.redis.sentinel_password',
   'inference_service.database.url',

@@ -53,6 +53,7 @@ const checks: readonly Check[] = [
   missingEngines,
   oneRedis,
   databaseAddress,
+  modelServerUrl,
   openAddress,
   missingKeys,
   missingCertificate,
@@ -64,10 +65,7 @@ const checks: readonly Check[] = [
 ];
 
 /** Engines that this build does not have. A value that asks for one stops the start: it is never ignored. */
-const engines = [
-  { key: 'model_server.url', engine: 'a remote model server' },
-  { key: 'mlflow.tracking_uri', engine: 'the MLflow registry' },
-] as const;
+const engines = [{ key: 'mlflow.tracking_uri', engine: 'the MLflow registry' }] as const;
 
 function missingEngines({ service }: Facts): readonly Finding[] {
   return engines
@@ -99,6 +97,19 @@ function databaseAddress({ service }: Facts): readonly Finding[] {
     const expected = error instanceof PostgresUrlError ? error.message : 'an address of a database';
     return [{ key: 'database.url', expected, ways: [way('see docs/postgresql.md')] }];
   }
+}
+
+function modelServerUrl({ service }: Facts): readonly Finding[] {
+  const { url } = service.model_server;
+  if (url === undefined || isPlainUrl(url)) return [];
+  const expected = 'http(s)://host:port, without user, password, query and fragment';
+  return [{ key: 'model_server.url', expected, ways: [way('a key for it goes into model_server.api_key')] }];
+}
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === '');
 }
 
 function openAddress({ service }: Facts): readonly Finding[] {
@@ -145,6 +156,8 @@ function missingCertificate({ service }: Facts): readonly Finding[] {
 
 function absentModels({ service, cwd }: Facts): readonly Finding[] {
   const { directory } = service.models;
+  // A model server may hold all models.
+  if (service.model_server.url !== undefined) return [];
   if (existsSync(path.resolve(cwd, directory))) return [];
   const examples = [
     setting('MODELS__DIRECTORY', 'examples/models'),

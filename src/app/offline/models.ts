@@ -5,26 +5,28 @@ import { checkVersionFolder, type VersionCheck } from '../../models/check/check-
 import { promoteVersion, retireVersion } from '../../models/import/edit-aliases.js';
 import { ImportRefused, importModel } from '../../models/import/import-model.js';
 import { DirectoryRegistry } from '../../models/registry/directory-registry.js';
-import { loadOnnxRuntime } from '../../models/runtimes/onnx/load-onnx-runtime.js';
 import { problemText, type VersionProblem } from '../../models/version-problem.js';
 import { systemClock } from '../../shared/clock.js';
 import { messageOf } from '../../shared/errors.js';
 import { openViews } from '../open-features.js';
-import { openCatalogue } from '../open-models.js';
+import { openModelServers } from '../open-model-servers.js';
+import { openCatalogue, openLoader } from '../open-models.js';
 import type { ModelOperations, ModelReport } from '../operations.js';
-import { silentModelsObserver } from './silent-models-observer.js';
+import { silentModelServerObserver, silentModelsObserver } from './silent-models-observer.js';
 
 /** For editors: the manifest's schema in the program's own folder. */
 const schemaFile = fileURLToPath(new URL('../../../docs/model.schema.json', import.meta.url));
 
 export const modelOperations: ModelOperations = {
   async list(config) {
-    const catalogue = openCatalogue(config, await openViews(config), silentModelsObserver);
+    const servers = openModelServers(config, silentModelServerObserver);
+    const catalogue = openCatalogue(config, await openViews(config), servers, silentModelsObserver);
     try {
       await catalogue.start();
       return catalogue.list();
     } finally {
       await catalogue.close();
+      await servers.close();
     }
   },
 
@@ -88,14 +90,18 @@ function shownPath(file: string): string {
 }
 
 async function checkFolder(config: Config, folder: string): Promise<ModelReport> {
-  const { models: options } = config.inference_service;
-  const [clock, observer] = [systemClock, silentModelsObserver];
-  const check = await checkVersionFolder(folder, {
-    loadRuntime: (source) => loadOnnxRuntime({ ...source, options, observer, clock }),
-    views: await openViews(config),
-    clock,
-  });
-  return reportOf(check);
+  const servers = openModelServers(config, silentModelServerObserver);
+  try {
+    const check = await checkVersionFolder(folder, {
+      loadRuntime: openLoader(config, servers, silentModelsObserver),
+      serverUrl: config.inference_service.model_server.url,
+      views: await openViews(config),
+      clock: systemClock,
+    });
+    return reportOf(check);
+  } finally {
+    await servers.close();
+  }
 }
 
 function reportOf({ model_id, version, ok, problems, golden, signature }: VersionCheck): ModelReport {

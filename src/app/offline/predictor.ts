@@ -8,10 +8,11 @@ import { silentPostgresObserver } from '../../shared/postgres/observer.js';
 import { nearestName } from '../../shared/names.js';
 import { openDatabase } from '../open-database.js';
 import { openFeatures, openViews } from '../open-features.js';
+import { openModelServers } from '../open-model-servers.js';
 import { openCatalogue } from '../open-models.js';
 import type { Predictor } from '../operations.js';
 import { signatureOf } from '../signature-of.js';
-import { silentModelsObserver } from './silent-models-observer.js';
+import { silentModelServerObserver, silentModelsObserver } from './silent-models-observer.js';
 
 /** Whoever may run the command may read the models. */
 const principal = { id: 'command-line', clientId: null, scopes: ['predict:*'] };
@@ -21,7 +22,8 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   const views = await openViews(config);
   const database = await openDatabase(config, silentPostgresObserver);
   const features = openFeatures(config, { views, redis: undefined, database }, silentFeaturesObserver);
-  const catalogue = openCatalogue(config, views, silentModelsObserver);
+  const servers = openModelServers(config, silentModelServerObserver);
+  const catalogue = openCatalogue(config, views, servers, silentModelsObserver);
   const { http, models } = config.inference_service;
   const pipeline = new PredictionPipeline({
     ...{ catalogue, features, clock: systemClock, newId: randomUUID },
@@ -46,6 +48,7 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   };
   const close = async () => {
     await catalogue.close();
+    await servers.close();
     await features.close();
     await database?.close();
   };

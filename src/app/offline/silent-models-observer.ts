@@ -1,3 +1,4 @@
+import type { ModelServerObserver } from '../../models/index.js';
 import type { ModelsObserver } from '../../models/observer.js';
 
 const nothing = (): void => undefined;
@@ -21,4 +22,10 @@ export const silentModelsObserver: ModelsObserver = {
   rowsDropped: nothing,
   batchSplit: nothing,
   explained: nothing,
+};
+
+export const silentModelServerObserver: ModelServerObserver = {
+  serverCalled: nothing,
+  breakerChanged: nothing,
+  signatureChanged: nothing,
 };

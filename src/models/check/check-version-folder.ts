@@ -41,10 +41,12 @@ export interface SignatureSummary {
 export interface CheckOptions {
   readonly loadRuntime: LoadRuntime;
   readonly views: FeatureViewSources;
+  /** model_server.url. */
+  readonly serverUrl?: string | undefined;
   readonly clock: Clock;
 }
 
-const silent = { batchRun: () => {}, rowsDropped: () => {}, batchSplit: () => {} };
+const silent = { batchRun: () => {}, rowsDropped: () => {}, batchSplit: () => {}, explained: () => {} };
 
 /** Loads the version in `directory` (…/<model_id>/<version>), scores its golden rows and drops it. Throws for nothing in the folder. */
 export async function checkVersionFolder(directory: string, options: CheckOptions): Promise<VersionCheck> {
@@ -60,7 +62,7 @@ export async function checkVersionFolder(directory: string, options: CheckOption
   );
   if (!isFolder) return { ...base, ok: false, problems: [...naming, problem('the folder does not exist')], golden: [] };
   const found = await readVersionFolder(version, await realpath(absolute));
-  const loader = new VersionLoader({ ...options, batchTimeUs: 1000, queueRows: 1000, observer: silent });
+  const loader = new VersionLoader({ ...options, batchTimeUs: 1000, explanationThresholdUs: 1000, queueRows: 1000, observer: silent });
   try {
     const loaded = await loader.load(modelId, found);
     const checked = await checkLoaded(loaded, options.clock);

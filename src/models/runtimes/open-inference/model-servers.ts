@@ -1,7 +1,7 @@
 import { CircuitBreaker } from '../../../resilience/circuit-breaker.js';
 import { RetryBudget } from '../../../resilience/retry-budget.js';
 import type { Clock } from '../../../shared/clock.js';
-import type { ModelServerObserver } from './observer.js';
+import type { ModelServerObserver } from '../../model-server-observer.js';
 import { ServerClient } from './server-client.js';
 
 export interface ModelServersOptions {

@@ -8,7 +8,7 @@ import type { LocalRuntime } from '../../runtime-loader.js';
 import { readInferAnswer, WrongAnswer, type InferAnswer } from './infer-answer.js';
 import { binaryRequest, jsonRequest, type InferRequest } from './infer-request.js';
 import type { ModelServersOptions, RemoteBackend } from './model-servers.js';
-import type { ServerCallResult } from './observer.js';
+import type { ServerCallResult } from '../../model-server-observer.js';
 import type { RemoteModel } from './remote-model.js';
 import { ServerFault, type ServerAnswer } from './server-client.js';
 import { changedError, faultError, refusedError, statusError, wrongAnswerError } from './server-errors.js';

@@ -1,4 +1,4 @@
-import type { BreakerState } from '../../../resilience/circuit-breaker.js';
+import type { BreakerState } from '../resilience/circuit-breaker.js';
 
 /** How one call to a model server ended. `refused`: the breaker was open and nothing was sent. */
 export type ServerCallResult =
