@@ -74,7 +74,7 @@ wide: {entity: e, table: wide, key: k, features: {i2: integer, i4: integer, i8: 
     const [beyond] = [2 ** 53];
     expect(rows.map((row) => row?.values)).toEqual([
       [
-        ...[-32768, 2_147_483_647, beyond, 12345678901234567.125, 0.1, 0.1, true, 'v', 'c'],
+        ...[-32768, 2_147_483_647, beyond, Number('12345678901234567.125'), 0.1, 0.1, true, 'v', 'c'],
         ...['6f9619ff-8b86-d011-b42d-00c04fc964ff', 'bad', Number.NaN, Number.NaN, Number.NaN],
       ],
       Array.from({ length: 14 }, () => null),
