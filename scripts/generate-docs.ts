@@ -14,6 +14,7 @@ import { schemaText } from './docs/schema-text.js';
 import { configurationMarkdown, environmentExample } from '../src/config/describe.js';
 import { eventSchema } from '../src/events/index.js';
 import { featureViewsSchema } from '../src/features/index.js';
+import { explainFileSchema } from '../src/models/explanation/files/explain-file-schema.js';
 import { manifestSchema } from '../src/models/manifest/manifest-schema.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -27,6 +28,7 @@ const documents: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/adr/README.md': decisionsIndex,
   'docs/openapi.json': openApiText,
   'docs/model.schema.json': () => schemaText(manifestSchema, 'model.yaml: one version of a model'),
+  'docs/explain.schema.json': () => schemaText(explainFileSchema, 'explain.json: what exact explanations need'),
   'docs/features.schema.json': () => schemaText(featureViewsSchema, 'features.yaml: feature views'),
   'docs/event.schema.json': () => schemaText(eventSchema, 'The event of one prediction'),
 };

@@ -6,6 +6,7 @@ exported graph is from the library.
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ import yaml
 from onnx.helper import make_opsetid
 
 EXAMPLES = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(EXAMPLES.parent / "tools"))
+from explain_sidecar import make_sidecar, write_background, write_sidecar  # noqa: E402
+
 HELD_OUT_ROWS = 40
 BASE_TOLERANCE = 1e-6
 TARGET_OPSET = {"": 17, "ai.onnx.ml": 3}
@@ -86,6 +90,16 @@ def write_version(model_id, version, onnx_model, manifest, comments):
         lines += ["", *_section(key, value)] if isinstance(value, (list, dict)) else _section(key, value)
     (folder / "model.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{model_id} {version}: {len(graph)} bytes")
+
+
+def write_explain_file(model_id, version, model, onnx_model, rows=None):
+    """explain.json beside the model: covers of trees, or the means of what a linear model sees in its training rows."""
+    write_sidecar(EXAMPLES / "models" / model_id / version / "explain.json", make_sidecar(model, onnx_model, rows))
+
+
+def write_background_file(model_id, version, table):
+    """background.csv beside the model: rows of features that explanations compare with."""
+    write_background(EXAMPLES / "models" / model_id / version / "background.csv", table)
 
 
 def write_aliases(model_id, aliases):

@@ -61,6 +61,7 @@ def main():
         f"over the {len(table)} rows of the data set: {loss:.2e}.",
     ]
     common.write_version(MODEL_ID, "1", graph, manifest, comments)
+    common.write_explain_file(MODEL_ID, "1", model, graph)
     common.write_aliases(MODEL_ID, {"production": "1"})
     common.write_held_out(MODEL_ID, {"1": {"tolerance": tolerance, "rows": held_out}})
     common.write_request(MODEL_ID, {"model_id": MODEL_ID, "features": features_of(test[50])})

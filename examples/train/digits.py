@@ -1,6 +1,7 @@
 """Classification of an image: a handwritten digit of 8 x 8 pixels as one array feature (a small neural network)."""
 
 import numpy as np
+import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.datasets import load_digits
@@ -52,6 +53,8 @@ def main():
         f"over the {len(images)} rows of the data set: {loss:.2e}.",
     ]
     common.write_version(MODEL_ID, "1.0.0", graph, manifest, comments)
+    shown = [f"pixels[{pixel}]" for pixel in range(64)]
+    common.write_background_file(MODEL_ID, "1.0.0", pd.DataFrame(train[:100].astype(int), columns=shown))
     common.write_aliases(MODEL_ID, {"production": "1.0.0"})
     common.write_held_out(MODEL_ID, {"1.0.0": {"tolerance": tolerance, "rows": held_out}})
     common.write_request(MODEL_ID, {"model_id": MODEL_ID, "features": {"pixels": common.to_json(test[50])}})

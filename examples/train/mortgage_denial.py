@@ -103,6 +103,8 @@ def main():
         ]
         common.write_version(MODEL_ID, version, graph, manifest(version, output, test_auc[version], golden_rows), comments)
         versions[version] = held_out_version(test, held_out, predict, tolerance)
+    common.write_explain_file(MODEL_ID, "1.0.0", logistic, exported["1.0.0"][0], matrix(train))
+    common.write_explain_file(MODEL_ID, "1.1.0", boosted, exported["1.1.0"][0])
     common.write_aliases(MODEL_ID, {"production": "1.1.0"})
     common.write_held_out(MODEL_ID, versions)
     write_profiles(applicants)

@@ -66,6 +66,7 @@ def main():
         f"over the {len(table)} rows of the data set: {loss:.2e}.",
     ]
     common.write_version(MODEL_ID, "1.0.0", graph, manifest, comments)
+    common.write_explain_file(MODEL_ID, "1.0.0", model, graph, train)
     common.write_aliases(MODEL_ID, {"production": "1.0.0"})
     rows = answered(model, test.loc[sorted(held_out)])
     common.write_held_out(MODEL_ID, {"1.0.0": {"tolerance": tolerance, "rows": rows}})

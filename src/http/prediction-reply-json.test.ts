@@ -11,6 +11,16 @@ const warning = fc.record(
   { requiredKeys: ['code', 'message'] },
 );
 
+const explanation = fc.record({
+  method: fc.string(),
+  output: fc.string(),
+  scale: fc.string(),
+  base_value: finite,
+  contributions: fc.array(
+    fc.record({ feature: fc.string(), origin: fc.constantFrom('request', 'store'), contribution: finite }),
+  ),
+});
+
 const replies: fc.Arbitrary<PredictionReply> = fc.record(
   {
     request_id: fc.stringMatching(requestIdPattern),
@@ -21,6 +31,7 @@ const replies: fc.Arbitrary<PredictionReply> = fc.record(
     latency_ms: finite,
     timestamp: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
     cached: fc.boolean(),
+    explanation: explanation,
     warnings: fc.array(warning),
   },
   {

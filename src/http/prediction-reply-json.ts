@@ -5,11 +5,12 @@ import type { PredictionReply } from '../prediction/index.js';
  * forms that need no escaping, and numbers are finite (shared/names.ts; models/ refuses the rest).
  */
 export function predictionReplyJson(reply: PredictionReply): string {
+  const explanation = reply.explanation === undefined ? '' : `,"explanation":${JSON.stringify(reply.explanation)}`;
   const warnings = reply.warnings === undefined ? '' : `,"warnings":${JSON.stringify(reply.warnings)}`;
   return (
     `{"request_id":"${reply.request_id}","model_id":"${reply.model_id}"` +
     `,"model_version":${JSON.stringify(reply.model_version)},"prediction":${JSON.stringify(reply.prediction)}` +
     `,"confidence":${reply.confidence},"latency_ms":${reply.latency_ms},"timestamp":"${reply.timestamp}"` +
-    `,"cached":${reply.cached}${warnings}}`
+    `,"cached":${reply.cached}${explanation}${warnings}}`
   );
 }

@@ -1,6 +1,7 @@
 import type { Deadline } from '../shared/deadline.js';
 import type { Problem, ServiceError } from '../shared/errors.js';
 import type { JsonObject, JsonValue } from '../shared/json.js';
+import type { ExplainsDescription, Explanation, MissingExplanation } from './explanation/explanation.js';
 import type { FeatureRow, FeatureSpec } from './signature.js';
 
 /** What one row's prediction is. `confidence` is in 0…1, or null where the model gives none. */
@@ -27,6 +28,8 @@ export interface ServingVersion {
    * @throws ServiceError INFERENCE_TIMEOUT, SERVICE_UNAVAILABLE, INTERNAL_ERROR when no row could be predicted.
    */
   predict(rows: readonly FeatureRow[], deadline: Deadline): Promise<(RowPrediction | ServiceError)[]>;
+  /** Why the score of a row is what it is, or why that is not told: no explanation ever fails a prediction. Never rejects for it. */
+  explain(row: FeatureRow, deadline: Deadline): Promise<Explanation | MissingExplanation>;
 }
 
 /** Holds a version in memory while a call uses it. `release` must be called exactly once. */
@@ -60,6 +63,8 @@ export interface VersionDescription {
   readonly aliases: readonly string[];
   readonly description?: string;
   readonly runtime?: RuntimeDescription;
+  /** How its predictions are explained, or what to add so that they can be. */
+  readonly explains?: ExplainsDescription;
   /** JSON Schema (2020-12 subset) of `features`. */
   readonly features?: JsonObject;
   /** Entities that stored features are looked up by: entity name → the features it supplies. */

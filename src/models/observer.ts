@@ -1,5 +1,6 @@
 import type { BatchObserver, RuntimeObserver, VersionName } from './runtime-observer.js';
 import type { VersionState } from './catalogue.js';
+import type { ExplanationObserver } from './explanation/observer.js';
 
 /** Facts about where models come from. */
 export interface RegistryObserver {
@@ -38,4 +39,5 @@ export interface LifecycleObserver {
 }
 
 /** Everything that models can tell. */
-export interface ModelsObserver extends RegistryObserver, LifecycleObserver, RuntimeObserver, BatchObserver {}
+export interface ModelsObserver
+  extends RegistryObserver, LifecycleObserver, RuntimeObserver, BatchObserver, ExplanationObserver {}

@@ -47,6 +47,8 @@ export function fakeVersion(features: readonly FeatureSpec[], predict: Predict =
     featureIndex: new Map(features.map((spec, index) => [spec.name, index])),
     checks: features.map(simpleCheck),
     predict,
+    explain: () =>
+      Promise.resolve({ code: 'explanation_unavailable', message: 'This version cannot be explained: it is a fake' }),
   };
 }
 

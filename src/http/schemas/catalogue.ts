@@ -10,6 +10,12 @@ const version = {
   aliases: Type.Array(Type.String(), { example: ['production'] }),
   description: Type.Optional(Type.String()),
   runtime: Type.Optional(ref('Runtime')),
+  explains: Type.Optional(
+    Type.Object(
+      { method: Type.Optional(Type.String({ example: 'tree_path_dependent' })), reason: Type.Optional(Type.String()) },
+      { description: 'How its predictions are explained, or what to add so that they can be.' },
+    ),
+  ),
   features: Type.Optional(mapOf(undefined, { description: 'JSON Schema of `features`.' })),
   entities: Type.Optional(
     mapOf(Type.Array(Type.String()), { description: 'The features that each entity supplies from the store.' }),

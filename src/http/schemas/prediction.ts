@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { HttpOptions } from '../options.js';
-import { confidence, latencyMs, mapOf, modelId, ref, requestId, timestamp } from './schema-parts.js';
+import { confidence, enumeration, latencyMs, mapOf, modelId, ref, requestId, timestamp } from './schema-parts.js';
 
 const strict = { additionalProperties: false };
 
@@ -40,6 +40,10 @@ const prediction = mapOf(undefined, {
   example: { denial_probability: 0.07, risk_score: 7 },
 });
 const warnings = Type.Array(ref('Warning'), { description: 'Present only when there are any.' });
+const explanation = Type.Unsafe<object>({
+  allOf: [ref('Explanation')],
+  description: 'Present where it was asked for and could be given; else a warning says why not.',
+});
 const cached = Type.Boolean({
   description: 'At least one value came from a stored row, and all such values from the cache.',
 });
@@ -61,6 +65,26 @@ const requestOptions = ({ max_timeout_ms }: HttpOptions) =>
     },
     strict,
   );
+
+const explanationSchema = Type.Object(
+  {
+    method: enumeration(['tree_path_dependent', 'tree_interventional', 'linear', 'sampling']),
+    output: Type.String({ description: 'The class or output whose score is explained.', example: 'denied' }),
+    scale: enumeration(['log_odds', 'probability', 'value']),
+    base_value: Type.Number({
+      description: 'The score that is expected when nothing is known of the row.',
+      example: -2.1,
+    }),
+    contributions: Type.Array(ref('Contribution'), { description: 'Largest magnitude first.' }),
+  },
+  { description: "Shapley values of the model's raw score: base_value and the contributions add up to it." },
+);
+const contributionSchema = Type.Object({
+  feature: Type.String({ example: 'debt_to_income' }),
+  origin: enumeration(['request', 'cache', 'store', 'default']),
+  contribution: Type.Number({ example: 0.42 }),
+  standard_error: Type.Optional(Type.Number({ description: 'Of an estimate; exact values have none.' })),
+});
 
 const singleSchemas = (options: HttpOptions) => ({
   FeatureValue: featureValue,
@@ -84,8 +108,11 @@ const singleSchemas = (options: HttpOptions) => ({
     latency_ms: latencyMs,
     timestamp,
     cached,
+    explanation: Type.Optional(explanation),
     warnings: Type.Optional(warnings),
   }),
+  Explanation: explanationSchema,
+  Contribution: contributionSchema,
   Warning: Type.Object({
     code: Type.String({ example: 'stale_value' }),
     message: Type.String(),
@@ -109,6 +136,7 @@ const batchSchemas = (options: HttpOptions) => ({
     prediction,
     confidence,
     cached,
+    explanation: Type.Optional(explanation),
     warnings: Type.Optional(warnings),
   }),
   BatchRowError: Type.Object({ index: Type.Integer({ minimum: 0 }), error: ref('RowError') }),

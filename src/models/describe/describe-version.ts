@@ -23,6 +23,7 @@ export function describeVersion(
     reasons: [...(version.changedInPlace ? ['changed_in_place'] : []), ...loaded.warnings],
     ...(loaded.description !== undefined && { description: loaded.description }),
     runtime: loaded.describeRuntime(),
+    explains: loaded.explains,
     features: featuresSchema(loaded.serving.features),
     ...(entities !== undefined && { entities }),
     example: exampleRequest(loaded),

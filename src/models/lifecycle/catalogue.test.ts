@@ -37,6 +37,7 @@ describe('the catalogue', () => {
             reasons: [],
             description: 'test',
             runtime: { runtime: 'onnx', executor: 'inline' },
+            explains: { reason: 'none' },
             features: {
               type: 'object',
               properties: { x: { type: 'number', description: 'an x', 'x-from': 'v.x' } },

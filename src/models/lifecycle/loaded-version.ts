@@ -1,6 +1,7 @@
 import type { RuntimeDescription, ServingVersion } from '../catalogue.js';
 import type { ManifestExample } from '../manifest/manifest-schema.js';
 import type { GraphSignature } from '../runtime.js';
+import type { ExplainsDescription } from '../explanation/explanation.js';
 
 /** A version in memory: what answers, and what is told about it. */
 export interface LoadedVersion {
@@ -10,6 +11,7 @@ export interface LoadedVersion {
   readonly examples: readonly ManifestExample[];
   /** Oddities that do not stop it. */
   readonly warnings: readonly string[];
+  readonly explains: ExplainsDescription;
   describeRuntime(): RuntimeDescription;
   /** Resolves when its runs in flight are done. */
   close(): Promise<void>;

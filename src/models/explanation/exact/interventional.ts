@@ -21,9 +21,9 @@ export class InterventionalShapley implements ExactShapley {
   /** What the leaves below the node last visited add to features of the row, and take from features of the background. */
   #gain = 0;
   #loss = 0;
-  #row = new Float64Array(0);
-  #other = new Float64Array(0);
-  #values = new Float64Array(0);
+  #row: Float64Array = new Float64Array(0);
+  #other: Float64Array = new Float64Array(0);
+  #values: Float64Array = new Float64Array(0);
   #target = 0;
 
   /** `background`: at least one row of the columns that the trees see. */

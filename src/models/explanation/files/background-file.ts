@@ -24,13 +24,15 @@ export async function readBackground(
 ): Promise<readonly FeatureRow[]> {
   const players = playersOf(features);
   const reader = new BackgroundReader(players, features, checks);
-  const parser = createReadStream(path).pipe(parse({ bom: true, max_record_size: maxLine, relax_column_count: true }));
-  const source = new Promise<never>((_, reject) => parser.once('error', reject));
+  const source = createReadStream(path);
+  const parser = parse({ bom: true, max_record_size: maxLine, relax_column_count: true });
+  source.on('error', (error) => parser.destroy(error)).pipe(parser);
   try {
-    await Promise.race([reader.readAll(parser as AsyncIterable<string[]>), source]);
+    await reader.readAll(parser as AsyncIterable<string[]>);
   } catch (error) {
     throw isCsvError(error) ? new ExplanationFault(backgroundFile, `is not CSV: ${messageOf(error)}`) : error;
   } finally {
+    source.destroy();
     parser.destroy();
   }
   return reader.rows;

@@ -5,15 +5,17 @@ export interface ExplainedScore {
   readonly target: number;
   /** Place among the classes or outputs. */
   readonly place: number;
+  /** How many there are. */
+  readonly places: number;
 }
 
 /** The second of two classes; of more classes the one of the largest score; of a regression the first output. */
 export function explainedScore({ kind, positive }: ScoreMeaning, scores: Float64Array): ExplainedScore {
-  if (positive !== undefined) return { target: positive, place: 1 };
-  if (kind === 'regressor') return { target: 0, place: 0 };
+  if (positive !== undefined) return { target: positive, place: 1, places: 2 };
+  if (kind === 'regressor') return { target: 0, place: 0, places: scores.length };
   let best = 0;
   for (let at = 1; at < scores.length; at++) if (scores[at]! > scores[best]!) best = at;
-  return { target: best, place: best };
+  return { target: best, place: best, places: scores.length };
 }
 
 /** In which unit the raw scores are. */

@@ -16,13 +16,23 @@ export interface ScoreMeaning {
 }
 
 /** The one node of a graph whose raw scores can be explained exactly. */
-export type ScoredNode = {
+export type ScoredNode = ScoredTrees | ScoredLinear;
+
+export interface ScoredTrees {
+  readonly kind: 'trees';
   readonly node: OnnxNode;
   readonly meaning: ScoreMeaning;
-} & (
-  | { readonly kind: 'trees'; readonly ensemble: TreeEnsemble }
-  | { readonly kind: 'linear'; readonly linear: LinearScores }
-);
+  readonly ensemble: TreeEnsemble;
+}
+
+export interface ScoredLinear {
+  readonly kind: 'linear';
+  readonly node: OnnxNode;
+  readonly meaning: ScoreMeaning;
+  readonly linear: LinearScores;
+  /** As in the graph. */
+  readonly coefficients: Float64Array;
+}
 
 const linearOperators = ['LinearClassifier', 'LinearRegressor'];
 
@@ -59,19 +69,22 @@ function linearOf(node: OnnxNode): ScoredNode | string {
   if (targets < 1 || coefficients.length % targets !== 0) return 'the coefficients do not fit the classes';
   const intercepts = given.length === targets ? given : new Float64Array(targets);
   const linear = { targets, columns: coefficients.length / targets, coefficients, intercepts };
-  if (kind === 'classifier' && targets === 2 && transform === 'SOFTMAX') return { ...difference(node, linear), node };
-  return { node, kind: 'linear', linear, meaning: { kind, transform, positive: positiveOf(kind, targets, transform) } };
+  if (kind === 'classifier' && targets === 2 && transform === 'SOFTMAX') {
+    const meaning: ScoreMeaning = { kind, transform: 'LOGISTIC', positive: 0 };
+    return { node, kind: 'linear', linear: difference(linear), coefficients, meaning };
+  }
+  const meaning = { kind, transform, positive: positiveOf(kind, targets, transform) } as const;
+  return { node, kind: 'linear', linear, coefficients, meaning };
 }
 
 /** The log-odds of the second of two classes under SOFTMAX: the difference of the scores. */
-function difference(node: OnnxNode, { columns, coefficients, intercepts }: LinearScores): ScoredNode {
-  const linear: LinearScores = {
+function difference({ columns, coefficients, intercepts }: LinearScores): LinearScores {
+  return {
     targets: 1,
     columns,
     coefficients: coefficients.slice(columns).map((value, at) => value - (coefficients[at] ?? 0)),
     intercepts: Float64Array.of((intercepts[1] ?? 0) - (intercepts[0] ?? 0)),
   };
-  return { node, kind: 'linear', linear, meaning: { kind: 'classifier', transform: 'LOGISTIC', positive: 0 } };
 }
 
 function positiveOf(kind: ScoreMeaning['kind'], targets: number, transform: PostTransform): number | undefined {

@@ -1,0 +1,11 @@
+/** Entry of the worker thread that explains one version. Started by `start-shapley-thread.ts`. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { shapleyOf, type ShapleyWork, type ValuesReply, type ValuesRequest } from './shapley-work.js';
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const shapley = shapleyOf(workerData as ShapleyWork);
+  port.on('message', ({ id, row, target }: ValuesRequest) => {
+    port.postMessage({ id, values: shapley.valuesOf(row, target) } satisfies ValuesReply);
+  });
+}

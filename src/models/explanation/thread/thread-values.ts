@@ -1,0 +1,86 @@
+import type { Deadline } from '../../../shared/deadline.js';
+import type { ColumnValues } from '../exact/exact-explainer.js';
+import { outOfTime } from '../explanation.js';
+import type { ShapleyWork, ValuesReply } from './shapley-work.js';
+import { startShapleyThread, type ShapleyThread, type StartShapleyThread } from './start-shapley-thread.js';
+
+/** Rows that may wait for the thread; further ones are given up. */
+const maxWaiting = 64;
+/** A thread that crashes so often is not started again. */
+const maxCrashes = 5;
+
+interface Waiting {
+  readonly resolve: (values: Float64Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface ThreadValuesOptions {
+  readonly work: ShapleyWork;
+  readonly costUs: number;
+  readonly start?: StartShapleyThread;
+}
+
+/** Values that cost too much for the event loop, computed in a thread of their own; started at the first row, and again after a crash. */
+export class ThreadValues implements ColumnValues {
+  readonly #options: ThreadValuesOptions;
+  readonly #waiting = new Map<number, Waiting>();
+  #thread: ShapleyThread | undefined;
+  #nextId = 0;
+  #crashes = 0;
+  #closed = false;
+
+  constructor(options: ThreadValuesOptions) {
+    this.#options = options;
+  }
+
+  /** What this row will cost: those before it in the thread as well. */
+  get costUs(): number {
+    return this.#options.costUs * (this.#waiting.size + 1);
+  }
+
+  async valuesOf(row: Float64Array, target: number, deadline: Deadline): Promise<Float64Array> {
+    if (this.#closed) throw new Error('this version is being replaced');
+    if (this.#crashes >= maxCrashes) throw new Error(`its thread crashed ${maxCrashes} times`);
+    if (this.#waiting.size >= maxWaiting) throw new Error('too many explanations are waiting');
+    const thread = (this.#thread ??= this.#start());
+    const id = this.#nextId++;
+    const signal = deadline.signal;
+    return new Promise((resolve, reject) => {
+      // The thread goes on to its end: its place is free again only then.
+      const onAbort = () => reject(new Error(outOfTime));
+      const settle = () => signal.removeEventListener('abort', onAbort);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.set(id, {
+        resolve: (values) => (settle(), resolve(values)),
+        reject: (error) => (settle(), reject(error)),
+      });
+      thread.postMessage({ id, row, target });
+    });
+  }
+
+  /** The thread holds nothing that is worth waiting for: pending explanations are given up. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#thread?.terminate();
+  }
+
+  #start(): ShapleyThread {
+    const thread = (this.#options.start ?? startShapleyThread)(this.#options.work);
+    thread.unref();
+    thread.on('message', ({ id, values }: ValuesReply) => {
+      this.#waiting.get(id)?.resolve(values);
+      this.#waiting.delete(id);
+    });
+    let reason = 'its thread ended';
+    thread.on('error', (error) => (reason = `its thread crashed: ${error.message}`));
+    thread.on('exit', () => this.#ended(reason));
+    return thread;
+  }
+
+  #ended(reason: string): void {
+    this.#thread = undefined;
+    if (!this.#closed) this.#crashes++;
+    for (const { reject } of this.#waiting.values()) reject(new Error(reason));
+    this.#waiting.clear();
+  }
+}
