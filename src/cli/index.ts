@@ -5,6 +5,7 @@ import { configCommand } from './config.js';
 import type { Context } from './context.js';
 import { databaseCommand } from './database.js';
 import { eventsCommand } from './events.js';
+import { explainCommand } from './explain.js';
 import { featuresCommand } from './features.js';
 import { CommandFailure, UsageError, writeText, type Io } from './io.js';
 import { keysCommand } from './keys.js';
@@ -24,6 +25,7 @@ export function createProgram(context: Context): Command {
   const commands = [
     serveCommand(context),
     predictCommand(context),
+    explainCommand(context),
     modelsCommand(context),
     featuresCommand(context),
     eventsCommand(context),

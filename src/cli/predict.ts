@@ -11,14 +11,18 @@ import { progressBar } from './progress.js';
 import { RemotePredictor } from './remote-predictor.js';
 import { readRows, rowFormats, type RowFormat } from './rows.js';
 
-interface PredictOptions {
+/** Where rows are predicted: here, or on a server. */
+export interface PredictorOptions {
   readonly model: string;
-  readonly modelVersion?: string;
-  readonly batchSize: string;
-  readonly format?: RowFormat;
   readonly url?: string;
   readonly apiKey?: string;
   readonly apiKeyFile?: string;
+}
+
+interface PredictOptions extends PredictorOptions {
+  readonly modelVersion?: string;
+  readonly batchSize: string;
+  readonly format?: RowFormat;
   readonly cache: boolean;
 }
 
@@ -96,14 +100,15 @@ function openSource({ io }: Context, file: string | undefined): Source {
   }
 }
 
-async function openPredictor(command: Command, context: Context, options: PredictOptions): Promise<Predictor> {
+/** @throws UsageError, CommandFailure, ConfigError */
+export async function openPredictor(command: Command, context: Context, options: PredictorOptions): Promise<Predictor> {
   if (options.url !== undefined) return openRemote(context, options.url, options);
   if (options.apiKey !== undefined || options.apiKeyFile !== undefined) throw new UsageError('an API key needs --url');
   const { config } = await configOf(command, context);
   return (await context.operations()).openPredictor(config, options.model);
 }
 
-function openRemote({ io }: Context, url: string, { apiKey, apiKeyFile, model }: PredictOptions): Predictor {
+function openRemote({ io }: Context, url: string, { apiKey, apiKeyFile, model }: PredictorOptions): Predictor {
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) throw new UsageError('--url takes http://… or https://…');
   const key = apiKeyFile === undefined ? apiKey : readFileSync(path.resolve(io.cwd, apiKeyFile), 'utf8').trim();
   return new RemotePredictor({ url, apiKey: key }, model);

@@ -5,6 +5,29 @@ import { EntityKeyError, type FeatureView, type ViewRead } from '../features/ind
 import { ServiceError } from '../shared/errors.js';
 
 describe('a single prediction', () => {
+  it('gives the explanation with the origin of each feature, and drops it alone', async () => {
+    const explained = {
+      ...({ method: 'sampling', output: 'value', scale: 'value', baseValue: 1 } as const),
+      contributions: [{ feature: 'x', index: 0, contribution: 2, standardError: 0.5 }],
+    };
+    const { catalogue, sendBatch } = setUp();
+    const late = { code: 'explanation_dropped', message: 'too late' } as const;
+    const explain = (row: readonly unknown[]) => Promise.resolve(row[0] === 2 ? explained : late);
+    Object.assign(catalogue.version, { explain });
+    const [first, second] = (
+      await sendBatch([{ features: { x: 2 } }, { features: { x: 4 } }], {}, { include_explanation: true })
+    ).results;
+    expect(first).toMatchObject({
+      prediction: { value: 3 },
+      explanation: {
+        ...{ method: 'sampling', output: 'value', scale: 'value', base_value: 1 },
+        contributions: [{ feature: 'x', origin: 'request', contribution: 2, standard_error: 0.5 }],
+      },
+    });
+    expect(second).toMatchObject({ prediction: { value: 4 }, warnings: [late] });
+    expect(second).not.toHaveProperty('explanation.method');
+  });
+
   it('answers in the form of the specification and leaves one event', async () => {
     const { send, events, observer, catalogue } = setUp();
     expect(await send({ features: { x: 2 } })).toEqual({

@@ -43,8 +43,10 @@ export function setUp({ features = [feature('x')], predict = halfPlusTwo, views 
   const call: CallContext = { requestId: 'r-1', arrivedAt: 0, principal: anyone, timeoutMs: undefined };
   const send = (body: object, rest: Partial<CallContext> = {}) =>
     pipeline.predict(Buffer.from(JSON.stringify({ model_id: 'half_plus_two', ...body })), { ...call, ...rest });
-  const sendBatch = (instances: object[], rest: Partial<CallContext> = {}) =>
-    pipeline.predictBatch(Buffer.from(JSON.stringify({ model_id: 'half_plus_two', instances })), { ...call, ...rest });
+  const sendBatch = (instances: object[], rest: Partial<CallContext> = {}, options: object = {}) => {
+    const body = JSON.stringify({ model_id: 'half_plus_two', instances, options });
+    return pipeline.predictBatch(Buffer.from(body), { ...call, ...rest });
+  };
   return { clock, catalogue, store, events, observer, pipeline, send, sendBatch };
 }
 

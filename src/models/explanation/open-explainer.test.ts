@@ -83,6 +83,25 @@ describe('a version with its files', () => {
   });
 });
 
+describe('the deadline', () => {
+  it.each(['forest-binary', 'boosting-regression'])('drops the explanation of %s, not the prediction', async (name) => {
+    const one = named(name);
+    const facts: unknown[] = [];
+    const observer = { explained: ({ outcome }: { outcome: string }) => void facts.push(outcome) };
+    const loaded = await loadVersion({ onnx: bytesOf(one), manifest, sidecar: one.sidecar }, { observer });
+    const row = one.rows[0] as FeatureRow;
+    const [prediction] = await loaded.serving.predict([row], soon());
+    expect(prediction).toHaveProperty('prediction');
+    expect(await loaded.serving.explain(row, soon(0))).toEqual({
+      code: 'explanation_dropped',
+      message: 'The prediction is given without its explanation: the time allowed does not suffice',
+    });
+    expect(await loaded.serving.predict([row], soon())).toEqual([prediction]);
+    expect(facts).toEqual(['dropped']);
+    await loaded.close();
+  });
+});
+
 describe('files that are of no use', () => {
   const one = named('boosting-binary');
   const background = csvOf(one.background);
