@@ -27,7 +27,7 @@ import { PredictionMetrics } from '../observability/prediction-observer.js';
 import { observersTogether, type Tracing } from '../observability/tracing/create-tracing.js';
 import { redisObserver } from '../observability/redis-observer.js';
 import type { AdmissionControl } from '../overload/index.js';
-import { PredictionPipeline } from '../prediction/index.js';
+import { TensorInference, PredictionPipeline } from '../prediction/index.js';
 import { systemClock } from '../shared/clock.js';
 import { Lifecycle } from './lifecycle.js';
 import { openAccess, type Access } from './open-access.js';
@@ -176,7 +176,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     const { logger, lines, metrics } = this.#telemetry;
     const { tracing } = parts;
     const predictionMetrics = new PredictionMetrics(metrics.instruments, logger, lines);
-    const prediction = new PredictionPipeline({
+    const core = {
       ...parts,
       observer: tracing === undefined ? predictionMetrics : observersTogether(predictionMetrics, tracing),
       clock: systemClock,
@@ -186,11 +186,12 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
         defaultTimeoutMs: service.timeout_seconds * 1000,
       },
       newId: randomUUID,
-    });
+    };
     return createHttpServer({
       options: service.http,
       tls: service.tls,
-      prediction,
+      prediction: new PredictionPipeline(core),
+      inference: new TensorInference(core),
       catalogue: parts.catalogue,
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,

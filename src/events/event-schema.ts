@@ -52,6 +52,19 @@ const data = Type.Object(
     }),
     confidence: nullable('number', '0…1; null where there is none.'),
     latency_ms: milliseconds('From arrival to reply.'),
+    tensors: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ description: "The model's own name of the input." }),
+            datatype: Type.String({ description: 'Datatype of the Open Inference Protocol.' }),
+            shape: Type.Array(Type.Integer({ minimum: 0 }), { description: 'Dimensions; the first are the rows.' }),
+          },
+          closed,
+        ),
+        { description: 'Inputs of a call by the Open Inference Protocol: their shapes, never their values.' },
+      ),
+    ),
     stages_ms: Type.Record(Type.String(), Type.Number({ minimum: 0 }), { description: 'Time spent in each stage.' }),
     cache_hit: Type.Boolean({ description: 'All stored values came from the cache, and there was at least one.' }),
     client_id: nullable('string', 'Label or subject of the caller; null when anonymous.'),

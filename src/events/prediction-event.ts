@@ -12,6 +12,14 @@ export interface EventFeature {
   readonly pii: boolean;
 }
 
+/** A tensor without its values. */
+export interface EventTensor {
+  readonly name: string;
+  /** Of the Open Inference Protocol: FP32, BYTES, … */
+  readonly datatype: string;
+  readonly shape: readonly number[];
+}
+
 /**
  * What happened in one prediction, before redaction: the publisher turns it into the wire form (docs/event.schema.json).
  * Durations in milliseconds, `timestamp` in milliseconds since the epoch.
@@ -33,6 +41,8 @@ export interface PredictionRecord {
    */
   readonly featuresText?: string | undefined;
   readonly entities: readonly { readonly name: string; readonly key: EntityKey; readonly pii: boolean }[];
+  /** What a call at the level of tensors was given: shapes only, never values. */
+  readonly tensors?: readonly EventTensor[] | undefined;
   readonly prediction?: JsonObject | undefined;
   readonly confidence?: number | null | undefined;
   readonly latencyMs: number;

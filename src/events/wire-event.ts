@@ -55,6 +55,7 @@ export class EventEncoder {
       `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(record.modelVersion)}` +
       outcomeOf(record) +
       `,"features":${record.featuresText ?? this.#features(record.features)},"entities":{${entities}}` +
+      (record.tensors === undefined ? '' : `,"tensors":${JSON.stringify(record.tensors)}`) +
       `,"latency_ms":${jsonThousandths(record.latencyMs)},"stages_ms":{${this.#stages(record.stageMs)}}` +
       `,"cache_hit":${record.cacheHit},"client_id":${nullableString(record.clientId)}${this.#environment}${trace}}}`;
     return { id: record.eventId, key: key ?? record.requestId, text };

@@ -12,6 +12,8 @@ export interface ErrorOccasion {
   readonly timestampMs: number;
   /** The caller's Accept header. */
   readonly accept: string | undefined;
+  /** The caller speaks the Open Inference Protocol, which wants the text under `error`. */
+  readonly openInference?: boolean;
 }
 
 /** The reply to an error: our own body, or the same facts as RFC 9457 for a caller who prefers that. */
@@ -23,7 +25,8 @@ export function errorReply(error: ServiceError, occasion: ErrorOccasion): ReplyC
     details: error.details,
   };
   if (!prefersProblem(occasion.accept)) {
-    const body = { error_code: error.code, message: error.message, ...facts };
+    const told = occasion.openInference === true ? { error: error.message } : {};
+    const body = { ...told, error_code: error.code, message: error.message, ...facts };
     return { status, contentType: jsonContentType, body: JSON.stringify(body) };
   }
   const title = STATUS_CODES[status] ?? 'Error';

@@ -21,6 +21,10 @@ export const httpOptions = Type.Object(
       description: 'Largest timeout_ms that a caller may ask for.',
     }),
     server_timing: Type.Boolean({ default: false, description: 'Send stage times in Server-Timing.' }),
+    open_inference: Type.Boolean({
+      default: false,
+      description: 'Serve the Open Inference Protocol (V2) under /v2 too: tensors in, tensors out.',
+    }),
     docs: Type.Boolean({ default: true, description: 'Serve /docs, /redoc and /openapi.json.' }),
     trust_proxy: Type.Array(Type.String(), {
       default: [],

@@ -37,7 +37,8 @@ export class Responder {
     const error = toReplyError(thrown);
     const { accept } = request.headers;
     const { requestId } = request.exchange;
-    const content = errorReply(error, { requestId, accept, timestampMs: this.#parts.clock.now() });
+    const openInference = request.raw.url?.startsWith('/v2/') === true;
+    const content = errorReply(error, { requestId, accept, openInference, timestampMs: this.#parts.clock.now() });
     // The body of an error depends on Accept; with CORS all replies depend on Origin too.
     const vary = reply.hasHeader('vary') ? 'Origin, Accept' : 'Accept';
     reply.header('vary', vary).headers(errorHeaders(error));

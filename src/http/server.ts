@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authenticator, RateLimiter } from '../access/index.js';
 import type { ModelCatalogue } from '../models/index.js';
-import type { PredictionService } from '../prediction/index.js';
+import type { PredictionService, TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
 import type { Admission } from './admission.js';
 import { Cors } from './cors.js';
@@ -12,6 +12,7 @@ import { Exchange } from './exchange.js';
 import { closeServer } from './close-server.js';
 import { createNodeServer } from './node-server.js';
 import type { HttpObserver } from './observer.js';
+import { openInferenceRoutes } from './open-inference/routes.js';
 import { openApiDocument } from './openapi/document.js';
 import type { HttpOptions, TlsOptions } from './options.js';
 import { ProtocolErrors } from './protocol-errors.js';
@@ -31,6 +32,8 @@ export interface HttpServerParts {
   readonly options: HttpOptions;
   readonly tls: TlsOptions;
   readonly prediction: PredictionService;
+  /** Answers /v2, where http.open_inference is on. */
+  readonly inference: TensorService;
   readonly catalogue: ModelCatalogue;
   readonly authenticator: Authenticator;
   /** null: no limit. */
@@ -152,6 +155,9 @@ function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Resp
     maxBatchInstances: options.max_batch_instances,
   });
   modelRoutes(app, { ...parts, responder });
+  if (options.open_inference) {
+    openInferenceRoutes(app, { ...parts, responder, maxTimeoutMs: options.max_timeout_ms });
+  }
   healthRoutes(app, responder, parts.readiness);
   metricsRoute(app, {
     responder,

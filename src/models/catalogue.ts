@@ -2,6 +2,7 @@ import type { Deadline } from '../shared/deadline.js';
 import type { Problem, ServiceError } from '../shared/errors.js';
 import type { JsonObject, JsonValue } from '../shared/json.js';
 import type { ExplainsDescription, Explanation, MissingExplanation } from './explanation/explanation.js';
+import type { GraphSignature, TensorMap } from './runtime.js';
 import type { FeatureRow, FeatureSpec } from './signature.js';
 
 /** What one row's prediction is. `confidence` is in 0…1, or null where the model gives none. */
@@ -30,6 +31,22 @@ export interface ServingVersion {
   predict(rows: readonly FeatureRow[], deadline: Deadline): Promise<(RowPrediction | ServiceError)[]>;
   /** Why the score of a row is what it is, or why that is not told: no explanation ever fails a prediction. Never rejects for it. */
   explain(row: FeatureRow, deadline: Deadline): Promise<Explanation | MissingExplanation>;
+  /** Past features and prediction: tensor in, tensor out. */
+  readonly tensors: TensorEntry;
+}
+
+/** A version at the level of its own graph: the tensors of the Open Inference Protocol. */
+export interface TensorEntry {
+  readonly signature: GraphSignature;
+  /** Rows that one call may hold; undefined: any number. */
+  readonly maxRows: number | undefined;
+  /** How it computes: `onnx`, `open-inference`, … */
+  readonly runtime: string;
+  /**
+   * `inputs` fit the signature and hold `rows` ≥ 1 rows each; they belong to the version until the promise settles.
+   * @throws ServiceError INFERENCE_TIMEOUT, SERVICE_UNAVAILABLE, INTERNAL_ERROR
+   */
+  infer(inputs: TensorMap, rows: number, deadline: Deadline): Promise<TensorMap>;
 }
 
 /** Holds a version in memory while a call uses it. `release` must be called exactly once. */

@@ -9,5 +9,8 @@ export type * from './model-server-observer.js';
 export type * from './explanation/explanation.js';
 export type * from './explanation/observer.js';
 export { isMissing } from './explanation/explanation.js';
+export { datatypeOf, elementsOf, tensorTypeOf, TensorFormatError } from './open-inference/datatypes.js';
+export { fromBinary, textOf, toBinary } from './open-inference/binary-tensors.js';
+export { fromJsonList, toJsonList } from './open-inference/json-tensors.js';
 export { ModelLoadError } from './model-load-error.js';
 export { compileFeatureCheck } from './feature-check.js';

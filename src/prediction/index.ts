@@ -2,4 +2,6 @@
 export type * from './types.js';
 export type * from './observer.js';
 export { PredictionPipeline, type PipelineParts } from './pipeline.js';
+export { TensorInference } from './tensor-inference.js';
+export type * from './tensor-inference.js';
 export { minTimeoutMs } from './envelope.js';

@@ -1,3 +1,4 @@
+import { halfPlusTwoTensors } from './fakes.js';
 import { ManualClock } from '../../src/shared/clock.js';
 import { ServiceError } from '../../src/shared/errors.js';
 import { Catalogue } from '../../src/models/lifecycle/catalogue.js';
@@ -132,6 +133,7 @@ export class CatalogueWorld {
         checks: [(value) => (typeof value === 'number' ? undefined : [{ path: 'features/x', problem: 'wrong_type' }])],
         predict: (rows) => Promise.resolve(rows.map(([value]) => answer(value))),
         explain: () => Promise.resolve({ code: 'explanation_unavailable', message: 'none' }),
+        tensors: halfPlusTwoTensors,
       },
       explains: { reason: 'none' },
       signature: { inputs: [], outputs: [], kind: 'other' },

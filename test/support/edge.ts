@@ -17,6 +17,7 @@ export function edgeParts({ options, ...overrides }: EdgeOverrides = {}): HttpSe
     options: { ...Value.Create(httpOptions), ...options },
     tls: { mode: 'off' },
     prediction: new FakePrediction(),
+    inference: { infer: () => Promise.reject(new Error('The edge was not given an inference')) },
     catalogue: catalogueOf([mortgageDenial]),
     authenticator: authenticatorOf(everything),
     limiter: null,

@@ -8,6 +8,7 @@ import type {
   ModelCatalogue,
   RowPrediction,
   ServingVersion,
+  TensorEntry,
 } from '../../src/models/index.js';
 import type { FinishedRequest, PredictionObserver } from '../../src/prediction/index.js';
 import type { Deadline } from '../../src/shared/deadline.js';
@@ -39,6 +40,21 @@ export type Predict = (rows: readonly FeatureRow[], deadline: Deadline) => Promi
 export const halfPlusTwo: Predict = (rows) =>
   Promise.resolve(rows.map((row) => ({ prediction: { value: Number(row[0]) / 2 + 2 }, confidence: null })));
 
+/** y = x / 2 + 2 at the level of tensors, [N, 1] float32. */
+export const halfPlusTwoTensors: TensorEntry = {
+  signature: {
+    inputs: [{ name: 'x', type: 'float32', dims: [null, 1] }],
+    outputs: [{ name: 'y', type: 'float32', dims: [null, 1] }],
+    kind: 'regressor',
+  },
+  maxRows: undefined,
+  runtime: 'onnx',
+  infer: ({ x }, rows) => {
+    const data = Float32Array.from(x?.data as Float32Array, (value) => value / 2 + 2);
+    return Promise.resolve({ y: { type: 'float32', dims: [rows, 1], data } });
+  },
+};
+
 export function fakeVersion(features: readonly FeatureSpec[], predict: Predict = halfPlusTwo): ServingVersion {
   return {
     modelId: 'half_plus_two',
@@ -49,6 +65,7 @@ export function fakeVersion(features: readonly FeatureSpec[], predict: Predict =
     predict,
     explain: () =>
       Promise.resolve({ code: 'explanation_unavailable', message: 'This version cannot be explained: it is a fake' }),
+    tensors: halfPlusTwoTensors,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.js';
 import type { Deadline } from '../../shared/deadline.js';
 import { ServiceError } from '../../shared/errors.js';
 import type { RowBatcher } from '../batching/types.js';
-import type { FeatureCheck, RowPrediction, ServingVersion } from '../catalogue.js';
+import type { FeatureCheck, RowPrediction, ServingVersion, TensorEntry } from '../catalogue.js';
 import { isMissing, type Explanation, type MissingExplanation, type RowExplainer } from '../explanation/explanation.js';
 import type { ExplanationObserver } from '../explanation/observer.js';
 import type { OutputMapper } from '../output/output-mapper.js';
@@ -23,6 +23,7 @@ export interface ServingParts {
   readonly checks: readonly FeatureCheck[];
   readonly batcher: VersionBatcher;
   readonly explainer: RowExplainer;
+  readonly tensors: TensorEntry;
   readonly clock: Clock;
   readonly observer: ExplanationObserver;
 }
@@ -34,18 +35,20 @@ export class CompiledVersion implements ServingVersion {
   readonly features: readonly FeatureSpec[];
   readonly featureIndex: ReadonlyMap<string, number>;
   readonly checks: readonly FeatureCheck[];
+  readonly tensors: TensorEntry;
   readonly #mapper: OutputMapper;
   readonly #batcher: VersionBatcher;
   readonly #explainer: RowExplainer;
   readonly #clock: Clock;
   readonly #observer: ExplanationObserver;
 
-  constructor({ name, features, checks, mapper, batcher, explainer, clock, observer }: ServingParts) {
+  constructor({ name, features, checks, mapper, batcher, explainer, tensors, clock, observer }: ServingParts) {
     this.modelId = name.modelId;
     this.version = name.version;
     this.features = features;
     this.featureIndex = new Map(features.map((spec, index) => [spec.name, index]));
     this.checks = checks;
+    this.tensors = tensors;
     this.#mapper = mapper;
     this.#batcher = batcher;
     this.#explainer = explainer;
@@ -82,6 +85,16 @@ export class CompiledVersion implements ServingVersion {
       throw error;
     }
   }
+}
+
+/** The runtime itself, without what is built around it for features. */
+export function tensorEntry(runtime: LocalRuntime): TensorEntry {
+  return {
+    signature: runtime.signature,
+    maxRows: runtime.maxRows,
+    runtime: runtime.describe().runtime,
+    infer: (inputs, rows, deadline) => runtime.predictBatch(inputs, rows, deadline),
+  };
 }
 
 function outcomeOf(answer: Explanation | MissingExplanation) {

@@ -16,7 +16,7 @@ import type { ExplanationObserver } from '../explanation/observer.js';
 import { compileFeatureCheck } from '../feature-check.js';
 import type { LoadedVersion } from './loaded-version.js';
 import { sampleRows } from './sample-rows.js';
-import { CompiledVersion, versionBatcher, type VersionBatcher } from './serving-version.js';
+import { CompiledVersion, tensorEntry, versionBatcher, type VersionBatcher } from './serving-version.js';
 import type { FeatureViewSources } from './stored-features.js';
 import { planVersion, type VersionPlan } from './version-plan.js';
 
@@ -128,9 +128,10 @@ export class VersionLoader {
       features,
       features.map((spec) => encoder.rangeOf(spec.name)),
     );
+    const tensors = tensorEntry(runtime);
     const { explainer, problems: warnings } = await this.#explainer(parts, checks, batcher);
     return {
-      serving: new CompiledVersion({ name, features, checks, mapper, batcher, explainer, clock, observer }),
+      serving: new CompiledVersion({ name, features, checks, mapper, batcher, explainer, tensors, clock, observer }),
       signature: runtime.signature,
       description: reading.manifest?.description,
       examples: reading.manifest?.examples ?? [],

@@ -1,0 +1,22 @@
+import { datatypeOf, type ServingVersion, type TensorSpec } from '../../models/index.js';
+
+/** The extensions of the Open Inference Protocol that this server speaks. */
+export const extensions = ['binary_tensor_data', 'model_repository'] as const;
+
+/** A model's metadata. A dimension that varies is -1. `properties` tell more than the protocol asks for. */
+export function modelMetadata({ modelId, tensors }: ServingVersion, versions: readonly string[]): object {
+  const { signature, runtime } = tensors;
+  const { kind, classes } = signature;
+  return {
+    name: modelId,
+    versions,
+    platform: runtime === 'onnx' ? 'onnx_onnxv1' : runtime,
+    inputs: signature.inputs.map(tensorMetadata),
+    outputs: signature.outputs.map(tensorMetadata),
+    properties: { kind, ...(classes !== undefined && { classes: JSON.stringify(classes) }) },
+  };
+}
+
+function tensorMetadata({ name, type, dims }: TensorSpec): object {
+  return { name, datatype: datatypeOf(type), shape: dims.map((dimension) => dimension ?? -1) };
+}

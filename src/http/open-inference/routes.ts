@@ -1,0 +1,206 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { allows, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
+import type { ModelCatalogue, ModelDescription, ModelLease } from '../../models/index.js';
+import type { TensorService } from '../../prediction/index.js';
+import { ServiceError } from '../../shared/errors.js';
+import { isPlainObject } from '../../shared/json.js';
+import { authenticateHook, rateLimitHook, type SyncHook } from '../access-hooks.js';
+import type { Admission } from '../admission.js';
+import type { Readiness } from '../reports.js';
+import { jsonReply } from '../reply-content.js';
+import { requestTimeoutMs } from '../request-rules.js';
+import type { Responder } from '../responder.js';
+import { serviceName } from '../routes/health.js';
+import { headerLengthName, readInferBody } from './infer-body.js';
+import { inferReply } from './infer-reply.js';
+import { extensions, modelMetadata } from './metadata.js';
+
+export interface OpenInferenceParts {
+  readonly inference: TensorService;
+  readonly catalogue: ModelCatalogue;
+  readonly authenticator: Authenticator;
+  readonly limiter: RateLimiter | null;
+  readonly admission: Admission | null;
+  readonly readiness: () => Readiness;
+  readonly responder: Responder;
+  readonly maxTimeoutMs: number;
+  /** The program's version. */
+  readonly version: string;
+}
+
+interface ModelParams {
+  readonly model: string;
+  readonly version?: string;
+}
+
+type ModelRequest = FastifyRequest<{ Params: ModelParams }>;
+
+/**
+ * The Open Inference Protocol, V2 over REST (kserve/open-inference-protocol, inference_rest.md), with binary tensors and the index of the
+ * repository. Its bodies are read whatever their Content-Type says: clients of the protocol often send none.
+ */
+export function openInferenceRoutes(app: FastifyInstance, parts: OpenInferenceParts): void {
+  app.register((scope, _options, done) => {
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
+    const routes = new OpenInferenceRoutes(parts);
+    routes.health(scope);
+    routes.models(scope);
+    routes.infer(scope);
+    done();
+  });
+}
+
+class OpenInferenceRoutes {
+  readonly #parts: OpenInferenceParts;
+  readonly #known: readonly SyncHook[];
+
+  constructor(parts: OpenInferenceParts) {
+    this.#parts = parts;
+    this.#known = [authenticateHook(parts.authenticator), rateLimitHook(parts.limiter)];
+  }
+
+  health(app: FastifyInstance): void {
+    const { responder, readiness, version } = this.#parts;
+    const server = { name: serviceName, version, extensions };
+    for (const path of ['/v2', '/v2/']) {
+      app.get(path, (request, reply) => responder.send(request, reply, jsonReply(server)));
+    }
+    app.get('/v2/health/live', (request, reply) => responder.send(request, reply, jsonReply({ live: true })));
+    app.get('/v2/health/ready', (request, reply) => {
+      const ready = readiness().status !== 'not_ready' && !responder.draining;
+      responder.send(request, reply, jsonReply({ ready }, ready ? 200 : 503));
+    });
+  }
+
+  models(app: FastifyInstance): void {
+    const { responder } = this.#parts;
+    const onRequest = [...this.#known];
+    for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
+      app.get(path, { onRequest }, (request, reply) => {
+        const metadata = this.#ask(request as ModelRequest, ({ version }, model) =>
+          modelMetadata(version, versionsOf(model)),
+        );
+        responder.send(request, reply, jsonReply(metadata));
+      });
+      app.get(`${path}/ready`, { onRequest }, (request, reply) => {
+        const name = (request as ModelRequest).params.model;
+        const ready = this.#isReady(request as ModelRequest);
+        responder.send(request, reply, jsonReply({ name, ready }, ready ? 200 : 503));
+      });
+    }
+    app.post('/v2/repository/index', { onRequest }, (request, reply) => {
+      responder.send(request, reply, jsonReply(this.#index(request)));
+    });
+  }
+
+  infer(app: FastifyInstance): void {
+    const { admission, maxTimeoutMs } = this.#parts;
+    const checkHeaders: SyncHook = (request, _reply, done) => {
+      if (request.headers['content-encoding'] !== undefined) {
+        return done(new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding is not supported'));
+      }
+      request.exchange.timeoutMs = requestTimeoutMs(request.raw, maxTimeoutMs);
+      done();
+    };
+    const admit: SyncHook = (request, _reply, done) => {
+      const place = admission?.enter('predict');
+      if (place instanceof Error) return done(place);
+      request.exchange.leave = place;
+      done();
+    };
+    for (const path of ['/v2/models/:model/infer', '/v2/models/:model/versions/:version/infer']) {
+      app.post(path, {
+        onRequest: [...this.#known, checkHeaders],
+        preHandler: admit,
+        handler: (request, reply) => this.#infer(request as ModelRequest, reply),
+      });
+    }
+  }
+
+  #infer(request: ModelRequest, reply: FastifyReply): void {
+    const { inference, responder } = this.#parts;
+    const { params, exchange } = request;
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    exchange.reachedPrediction = true;
+    let read: ReturnType<typeof readInferBody> | undefined;
+    const call = {
+      modelId: params.model,
+      modelVersion: params.version,
+      read: () => (read = readInferBody(body, request.headers[headerLengthName])).request,
+    };
+    inference
+      .infer(call, exchange)
+      .then((answer) => {
+        if (read === undefined) throw new Error('An answer to a request that was not read');
+        const content = inferReply(answer, read);
+        if (content.headerLength !== undefined) reply.header(headerLengthName, String(content.headerLength));
+        responder.send(request, reply, content);
+      })
+      .catch((thrown: unknown) => responder.error(request, reply, thrown));
+  }
+
+  /** @throws ServiceError FORBIDDEN, MODEL_NOT_FOUND, SERVICE_UNAVAILABLE */
+  #ask<Answer>(request: ModelRequest, ask: (lease: ModelLease, model: ModelDescription) => Answer): Answer {
+    const { catalogue } = this.#parts;
+    const { model: modelId, version } = request.params;
+    requireSight(request.exchange.principal, modelId);
+    const lease = catalogue.lease(modelId, version);
+    try {
+      const model = catalogue.describe(modelId);
+      if (model === undefined) throw new ServiceError('MODEL_NOT_FOUND', 'The model has gone');
+      return ask(lease, model);
+    } finally {
+      lease.release();
+    }
+  }
+
+  #isReady(request: ModelRequest): boolean {
+    try {
+      return this.#ask(request, () => true);
+    } catch (error) {
+      if (error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE') return false;
+      throw error;
+    }
+  }
+
+  #index(request: FastifyRequest): object[] {
+    const onlyReady = wantsReadyOnly(request.body);
+    const { principal } = request.exchange;
+    return this.#parts.catalogue
+      .list()
+      .filter(({ model_id }) => maySee(principal, model_id))
+      .flatMap(({ model_id: name, versions }) =>
+        versions
+          .filter(({ state }) => !onlyReady || state === 'ready')
+          .map(({ version, state, reasons }) => ({
+            name,
+            version,
+            state: state === 'ready' ? 'READY' : 'UNAVAILABLE',
+            reason: state === 'ready' ? '' : reasons.join('; ') || state,
+          })),
+      );
+  }
+}
+
+function versionsOf({ versions }: ModelDescription): readonly string[] {
+  return versions.filter(({ state }) => state === 'ready').map(({ version }) => version);
+}
+
+function maySee(principal: Principal, modelId: string): boolean {
+  return allows(principal, 'models:read') || allows(principal, `predict:${modelId}`);
+}
+
+function requireSight(principal: Principal, modelId: string): void {
+  if (maySee(principal, modelId)) return;
+  throw new ServiceError('FORBIDDEN', 'This needs the scope models:read, or predict for this model');
+}
+
+function wantsReadyOnly(body: unknown): boolean {
+  if (!Buffer.isBuffer(body) || body.length === 0) return false;
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    return isPlainObject(value) && value['ready'] === true;
+  } catch (error) {
+    throw new ServiceError('INVALID_REQUEST', 'The body is not valid JSON', { cause: error });
+  }
+}
