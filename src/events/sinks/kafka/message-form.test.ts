@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { predictionRecord } from '../../../../test/support/events/publisher-fixture.js';
 import { EventEncoder } from '../../wire-event.js';
 import { contentOf } from './message-form.js';
+import type { JsonObject } from '../../../shared/json.js';
 
 const encoder = new EventEncoder({ source: '/inference,"data":-service', environment: 'test' });
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
@@ -40,7 +41,7 @@ describe('an event as a Kafka message', () => {
     const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(',"data":', '"', '\\', '{', '}', 'é') }));
     fc.assert(
       fc.property(text, text, fc.jsonValue(), (eventId, modelId, prediction) => {
-        const json = jsonOf({ eventId, modelId, prediction: { [modelId]: prediction } });
+        const json = jsonOf({ eventId, modelId, prediction: { [modelId]: prediction } as JsonObject });
         const event = JSON.parse(json.toString()) as { id: string; subject: string; data: unknown };
         const { value, headers } = contentOf(json, 'binary');
         expect(JSON.parse(value.toString())).toEqual(event.data);
