@@ -43,11 +43,12 @@ export interface LocalRuntime extends Runtime {
   /** Oddities that do not stop the version from answering, in words. */
   readonly notes: readonly string[];
   /**
-   * Computes in the call itself, for models so cheap that waiting for others would cost more. Only while `immediate` is true.
+   * Computes in the call itself, for models so cheap that waiting for others would cost more. Only where `runsNow` says so.
    * @throws ServiceError as `predictBatch` rejects
    */
   runNow?(inputs: TensorMap, rows: number): TensorMap;
-  readonly immediate?: boolean;
+  /** So many rows are best computed in the call itself. */
+  runsNow?(rows: number): boolean;
 }
 
 /** Loads a version for use; app binds an implementation (`loadOnnxRuntime`). @throws ModelLoadError */

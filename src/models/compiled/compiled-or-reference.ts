@@ -29,6 +29,8 @@ export interface CompileOptions {
   readonly clock: Clock;
   /** A row that costs more in microseconds would hold up the event loop. */
   readonly mostRowUs: number;
+  /** Compile it whatever it costs. */
+  readonly always: boolean;
 }
 
 /** The compiled form of a loaded model, if it can be had, is proven and pays; else why not. */
@@ -52,10 +54,17 @@ export async function compileModel(options: CompileOptions): Promise<CompiledOrR
   if (cost === undefined) return { reason: 'the compiled form is not used, as made-up rows could not be measured' };
   const own = cost.perRunUs + cost.perRowUs;
   const theirs = reference.cost && reference.cost.perRunUs + reference.cost.perRowUs;
-  if (own > mostRowUs || (theirs !== undefined && own > theirs)) {
+  if (!options.always && (own > mostRowUs || (theirs !== undefined && own > theirs))) {
     return { reason: `the compiled form takes ${own.toFixed(1)} µs a row, which is slower` };
   }
-  return { runtime: new CompiledRuntime({ ...options, graph: compiled, cost }) };
+  const mostRows = options.always ? Infinity : cheaperUpTo(cost, reference);
+  return { runtime: new CompiledRuntime({ ...options, graph: compiled, cost, mostRows }) };
+}
+
+/** Up to how many rows a compiled run is cheaper than one of onnxruntime, which computes rows side by side, on the event loop as well. */
+function cheaperUpTo(cost: RunCost, { cost: theirs, offLoop }: LocalRuntime): number {
+  if (theirs === undefined || offLoop || theirs.perRowUs >= cost.perRowUs) return Infinity;
+  return (theirs.perRunUs - cost.perRunUs) / (cost.perRowUs - theirs.perRowUs);
 }
 
 /** Times runs over varying rows; undefined when the model refuses the made-up rows. */

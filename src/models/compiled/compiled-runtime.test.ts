@@ -39,7 +39,7 @@ const x = (...values: number[]): TensorMap => ({
 });
 
 /** A compiled y = x / 2 + 2 whose reference answers as the test says. */
-async function checked(answer: (inputs: TensorMap) => Promise<TensorMap>) {
+async function checked(answer: (inputs: TensorMap) => Promise<TensorMap>, mostRows = Infinity) {
   const { graph, signature } = await inspectOnnx(await readFile(path.join(models, 'half-plus-two.onnx')), models);
   const compilation = compileGraph(graph, signature);
   if ('reason' in compilation) throw new Error(compilation.reason);
@@ -62,6 +62,7 @@ async function checked(answer: (inputs: TensorMap) => Promise<TensorMap>) {
     graph: compilation.compiled,
     reference,
     cost: { perRunUs: 0.123, perRowUs: 0.4 },
+    mostRows,
     observer,
     clock: new ManualClock(),
     checkEvery: 10,
@@ -96,12 +97,12 @@ describe('CompiledRuntime', () => {
 
   it('is dropped for the reference at the first difference', async () => {
     const { runtime, predictBatch, observer, runChecks } = await checked(() => Promise.resolve(answer(3.001)));
-    expect([runtime.immediate, runtime.offLoop, runtime.cost?.perRowUs]).toEqual([true, false, 0.4]);
+    expect([runtime.runsNow(1), runtime.offLoop, runtime.cost?.perRowUs]).toEqual([true, false, 0.4]);
     runtime.runNow(x(...Array.from({ length: 10 }, () => 2)), 10);
     await runChecks();
     expect(observer.compiledChecked).toHaveBeenCalledWith({ ...name, agreed: false });
     expect(observer.compiledDropped).toHaveBeenCalledWith({ ...name, reason: "output 'y' differs" });
-    expect([runtime.immediate, runtime.offLoop, runtime.cost?.perRowUs, runtime.lastRunUs]).toEqual([
+    expect([runtime.runsNow(1), runtime.offLoop, runtime.cost?.perRowUs, runtime.lastRunUs]).toEqual([
       false,
       true,
       1,
@@ -116,13 +117,21 @@ describe('CompiledRuntime', () => {
     expect(predictBatch).toHaveBeenCalledTimes(2);
   });
 
+  it('leaves many rows to a reference that computes them for less', async () => {
+    const many = x(...Array.from({ length: 64 }, () => 2));
+    const { runtime, predictBatch } = await checked(() => Promise.resolve(answer(3)), 20);
+    expect([runtime.runsNow(20), runtime.runsNow(21)]).toEqual([true, false]);
+    await runtime.predictBatch(many, 64, new Deadline(systemClock, 1000));
+    expect(predictBatch).toHaveBeenCalledWith(many, 64, expect.any(Deadline));
+  });
+
   it('stays when the reference does not answer a check, and says so', async () => {
     const failure = new ServiceError('INTERNAL_ERROR', 'broken');
     const { runtime, observer, runChecks } = await checked(() => Promise.reject(failure));
     runtime.runNow(x(...Array.from({ length: 10 }, () => 2)), 10);
     await runChecks();
     expect(observer.compiledCheckFailed).toHaveBeenCalledWith({ ...name, reason: 'broken' });
-    expect(runtime.immediate).toBe(true);
+    expect(runtime.runsNow(1)).toBe(true);
   });
 });
 

@@ -21,6 +21,8 @@ export interface CompiledRuntimeParts {
   /** The same model in onnxruntime: answers the checks, and everything once a check has failed. */
   readonly reference: LocalRuntime;
   readonly cost: RunCost;
+  /** Rows of a run at most: the reference computes more of them for less. */
+  readonly mostRows: number;
   readonly observer: RuntimeObserver;
   readonly clock: Clock;
   /** Tests set it lower. */
@@ -39,6 +41,7 @@ export class CompiledRuntime implements LocalRuntime {
   readonly notes: readonly string[];
   readonly #parts: CompiledRuntimeParts;
   readonly #every: number;
+  readonly #mostRows: number;
   #untilCheck: number;
   #checking: Promise<void> | undefined;
   #dropped: string | undefined;
@@ -51,6 +54,7 @@ export class CompiledRuntime implements LocalRuntime {
     this.notes = parts.reference.notes;
     this.#every = parts.checkEvery ?? checkEvery;
     this.#untilCheck = this.#every;
+    this.#mostRows = parts.mostRows;
   }
 
   get cost(): RunCost | undefined {
@@ -65,8 +69,8 @@ export class CompiledRuntime implements LocalRuntime {
     return this.#dropped !== undefined && this.#parts.reference.offLoop;
   }
 
-  get immediate(): boolean {
-    return this.#dropped === undefined;
+  runsNow(rows: number): boolean {
+    return this.#dropped === undefined && rows <= this.#mostRows;
   }
 
   runNow(inputs: TensorMap, rows: number): TensorMap {
@@ -89,7 +93,9 @@ export class CompiledRuntime implements LocalRuntime {
   }
 
   predictBatch(inputs: TensorMap, rows: number, deadline: Deadline): Promise<TensorMap> {
-    if (this.#dropped !== undefined) return this.#parts.reference.predictBatch(inputs, rows, deadline);
+    if (this.#dropped !== undefined || rows > this.#mostRows) {
+      return this.#parts.reference.predictBatch(inputs, rows, deadline);
+    }
     return new Promise((resolve) => {
       if (!this.#closed) deadline.check('running the model');
       resolve(this.runNow(inputs, rows));

@@ -134,7 +134,7 @@ export function versionBatcher(parts: BatcherParts): VersionBatcher {
     queue,
     cost: () => runtime.cost,
     runNow: (rows) => {
-      if (runtime.immediate !== true) return undefined;
+      if (runtime.runsNow?.(rows.length) !== true) return undefined;
       const results = runtime.runNow?.(encoder.encode(rows), rows.length);
       return results && decodeOutputs(results, rows.length, outputs);
     },

@@ -61,8 +61,9 @@ async function compile(options: OnnxRuntimeOptions, { graph, bytes }: OnnxInspec
   const random = seededRandom(2);
   const { signature } = reference;
   const sample = (rows: number) => options.sample?.(signature, rows) ?? sampleInputs(signature.inputs, rows, random);
-  const mostRowUs = executor === 'compiled' ? Infinity : settings.worker_threshold_us;
-  return compileModel({ name, graph, reference, sample, random, observer, clock, mostRowUs });
+  const mostRowUs = settings.worker_threshold_us;
+  const always = executor === 'compiled';
+  return compileModel({ name, graph, reference, sample, random, observer, clock, mostRowUs, always });
 }
 
 /** @throws ModelLoadError */
