@@ -28,6 +28,7 @@ module.exports = {
       shared,
       ...front(['features', 'models', 'events', 'access', 'overload', 'prediction', 'http']),
     ]),
+    only('grpc-is-an-edge', 'grpc/', [shared, ...front(['prediction', 'models', 'access'])]),
     only('http-is-an-edge', 'http/', [shared, ...front(['prediction', 'models', 'access', 'features'])]),
     only('config-reads-options', 'config/', [shared, '/options\\.ts$']),
     only('cli-asks-app', 'cli/', [

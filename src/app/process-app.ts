@@ -27,7 +27,7 @@ import { PredictionMetrics } from '../observability/prediction-observer.js';
 import { observersTogether, type Tracing } from '../observability/tracing/create-tracing.js';
 import { redisObserver } from '../observability/redis-observer.js';
 import type { AdmissionControl } from '../overload/index.js';
-import { TensorInference, PredictionPipeline } from '../prediction/index.js';
+import { TensorInference, PredictionPipeline, type TensorService } from '../prediction/index.js';
 import { systemClock } from '../shared/clock.js';
 import { Lifecycle } from './lifecycle.js';
 import { openAccess, type Access } from './open-access.js';
@@ -38,6 +38,7 @@ import { LoopDelay, readModels } from './read-gauges.js';
 import { openDatabase } from './open-database.js';
 import { openFeatures, openViews } from './open-features.js';
 import { openCatalogue } from './open-models.js';
+import { openGrpc } from './open-grpc.js';
 import { openModelServers } from './open-model-servers.js';
 import { openRedis } from './open-redis.js';
 import type { Service, StartFacts } from './operations.js';
@@ -171,7 +172,19 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     return { features, events, catalogue, modelServers, access, admission, tracing };
   }
 
-  #openServer(parts: Parts): Promise<HttpServer> {
+  /** Beside HTTP, where grpc.port is set. */
+  async #listenGrpc(parts: Parts, inference: TensorService): Promise<void> {
+    const { host, grpc, http } = this.#config.inference_service;
+    if (grpc.port === undefined) return;
+    const server = await openGrpc(this.#config, { ...parts, inference });
+    this.#lifecycle.running('gRPC', server, (it) =>
+      it.close(Math.max(1000, http.shutdown_grace_seconds * 1000 - closingMs)),
+    );
+    const port = await server.listen(host, grpc.port);
+    this.#telemetry.logger.info({ port, worker: this.#role.worker }, 'gRPC listening');
+  }
+
+  async #openServer(parts: Parts): Promise<HttpServer> {
     const { inference_service: service } = this.#config;
     const { logger, lines, metrics } = this.#telemetry;
     const { tracing } = parts;
@@ -187,11 +200,13 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       },
       newId: randomUUID,
     };
+    const inference = new TensorInference(core);
+    await this.#listenGrpc(parts, inference);
     return createHttpServer({
       options: service.http,
       tls: service.tls,
       prediction: new PredictionPipeline(core),
-      inference: new TensorInference(core),
+      inference,
       catalogue: parts.catalogue,
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,

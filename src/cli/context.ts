@@ -21,6 +21,13 @@ const flags = [
     text: 'port to listen on; 0 takes a free one',
   },
   {
+    name: 'grpcPort',
+    flag: '--grpc-port',
+    hint: '<number>',
+    key: 'inference_service.grpc.port',
+    text: 'port of gRPC; 0 takes a free one',
+  },
+  {
     name: 'workers',
     flag: '--workers',
     hint: '<number>',
@@ -68,7 +75,11 @@ export function withConfig(command: Command, names: readonly ConfigFlag[]): Comm
 }
 
 /** Loads the configuration as the command's options say, and prints its warnings. @throws ConfigError */
-export async function configOf(command: Command, { io }: Context): Promise<LoadedConfig> {
+export async function configOf(
+  command: Command,
+  { io }: Context,
+  defaults: Readonly<Record<string, string>> = {},
+): Promise<LoadedConfig> {
   const options = command.opts<Record<string, string | undefined>>();
   const overrides: NonNullable<LoadRequest['flags']> = Object.fromEntries(
     flags.flatMap(({ name, flag, key }) => {
@@ -76,7 +87,16 @@ export async function configOf(command: Command, { io }: Context): Promise<Loade
       return text === undefined ? [] : [[key, { flag, text }]];
     }),
   );
-  const loaded = loadConfig({ file: options['config'], flags: overrides, cwd: io.cwd });
+  const load = (given: typeof overrides) => loadConfig({ file: options['config'], flags: given, cwd: io.cwd });
+  const said = load(overrides);
+  const unsaid = Object.entries(defaults).filter(([key]) => (said.sources.get(key) ?? 'default') === 'default');
+  const loaded =
+    unsaid.length === 0
+      ? said
+      : load({
+          ...Object.fromEntries(unsaid.map(([key, text]) => [key, { flag: command.name(), text }])),
+          ...overrides,
+        });
   for (const warning of loaded.warnings) await writeText(io.stderr, `warning: ${warning}\n`);
   return loaded;
 }

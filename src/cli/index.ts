@@ -11,6 +11,7 @@ import { CommandFailure, UsageError, writeText, type Io } from './io.js';
 import { keysCommand } from './keys.js';
 import { modelsCommand } from './models.js';
 import type { Operations } from '../app/operations.js';
+import { modelServerCommand } from './model-server.js';
 import { predictCommand } from './predict.js';
 import { serveCommand } from './serve.js';
 
@@ -24,6 +25,7 @@ export function createProgram(context: Context): Command {
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 used wrongly.\nExample: bin/inference serve --port 8000');
   const commands = [
     serveCommand(context),
+    modelServerCommand(context),
     predictCommand(context),
     explainCommand(context),
     modelsCommand(context),

@@ -13,8 +13,13 @@ export function serveCommand(context: Context): Command {
   return command.action(async () => serve(command, context));
 }
 
-async function serve(command: Command, context: Context): Promise<void> {
-  const loaded = await configOf(command, context);
+/** `defaults`: values of keys that nothing else sets. */
+export async function serve(
+  command: Command,
+  context: Context,
+  defaults: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const loaded = await configOf(command, context, defaults);
   const operations = await context.operations();
   const facts = { cwd: context.io.cwd, hasApiKey: await operations.hasApiKey(loaded.config) };
   const problems = checkStart(loaded, facts);

@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox';
 import { authOptions, rateLimitOptions } from '../access/options.js';
 import { eventsOptions, eventStreamOptions, kafkaOptions } from '../events/options.js';
 import { cacheOptions, featuresOptions } from '../features/options.js';
+import { grpcOptions } from '../grpc/options.js';
 import { httpOptions, tlsOptions } from '../http/options.js';
 import { modelsOptions } from '../models/options.js';
 import { tracingOptions } from '../observability/options.js';
@@ -28,6 +29,7 @@ export const configSchema = Type.Object({
     auth: authOptions,
     rate_limit: rateLimitOptions,
     http: httpOptions,
+    grpc: grpcOptions,
     tls: tlsOptions,
     tracing: tracingOptions,
     mlflow: mlflowOptions,

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
-import type { ModelCatalogue, ModelDescription, ModelLease } from '../../models/index.js';
+import { modelMetadata, type ModelCatalogue, type ModelDescription, type ModelLease } from '../../models/index.js';
 import type { TensorService } from '../../prediction/index.js';
 import { ServiceError } from '../../shared/errors.js';
 import { isPlainObject } from '../../shared/json.js';
@@ -13,7 +13,6 @@ import type { Responder } from '../responder.js';
 import { serviceName } from '../routes/health.js';
 import { headerLengthName, readInferBody } from './infer-body.js';
 import { inferReply } from './infer-reply.js';
-import { extensions, modelMetadata } from './metadata.js';
 
 export interface OpenInferenceParts {
   readonly inference: TensorService;
@@ -27,6 +26,8 @@ export interface OpenInferenceParts {
   /** The program's version. */
   readonly version: string;
 }
+
+const extensions = ['binary_tensor_data', 'model_repository'] as const;
 
 interface ModelParams {
   readonly model: string;

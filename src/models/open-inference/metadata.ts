@@ -1,7 +1,6 @@
-import { datatypeOf, type ServingVersion, type TensorSpec } from '../../models/index.js';
-
-/** The extensions of the Open Inference Protocol that this server speaks. */
-export const extensions = ['binary_tensor_data', 'model_repository'] as const;
+import type { ServingVersion } from '../catalogue.js';
+import type { TensorSpec } from '../runtime.js';
+import { datatypeOf } from './datatypes.js';
 
 /** A model's metadata. A dimension that varies is -1. `properties` tell more than the protocol asks for. */
 export function modelMetadata({ modelId, tensors }: ServingVersion, versions: readonly string[]): object {
