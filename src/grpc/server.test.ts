@@ -1,0 +1,149 @@
+import { credentials, loadPackageDefinition, Metadata, status, type Client } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { authenticatorOf, everything, FakeLimiter, OneKeyAuthenticator } from '../../test/support/edge.js';
+import { FakeCatalogue, fakeVersion, RecordingEvents, RecordingPredictions } from '../../test/support/fakes.js';
+import { TensorInference } from '../prediction/index.js';
+import { systemClock } from '../shared/clock.js';
+import { GrpcServer, type GrpcServerParts } from './server.js';
+
+type Answer = Record<string, unknown>;
+type Stub = Client & Record<string, (message: object, metadata: Metadata, options: object, done: Done) => void>;
+type Done = (error: { code: number; details: string } | null, answer: Answer) => void;
+
+const { inference } = loadPackageDefinition(
+  loadSync('proto/open-inference.proto', { keepCase: true, longs: String }),
+) as unknown as { inference: { GRPCInferenceService: new (address: string, how: object) => Stub } };
+
+let server: GrpcServer;
+let client: Stub;
+let events: RecordingEvents;
+
+async function start(overrides: Partial<GrpcServerParts> = {}): Promise<void> {
+  events = new RecordingEvents();
+  const catalogue = new FakeCatalogue(fakeVersion([]));
+  const core = { catalogue, events, observer: new RecordingPredictions(), clock: systemClock, newId: () => 'event' };
+  const limits = { maxTimeoutMs: 30_000, maxBatchInstances: 3, defaultTimeoutMs: 5000 };
+  server = new GrpcServer({
+    inference: new TensorInference({ ...core, limits }),
+    catalogue,
+    authenticator: authenticatorOf(everything),
+    limiter: null,
+    admission: null,
+    isReady: () => true,
+    clock: systemClock,
+    maxMessageBytes: 1 << 20,
+    keyPair: undefined,
+    name: 'inference-service',
+    version: '0',
+    ...overrides,
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  client = new inference.GRPCInferenceService(`127.0.0.1:${port}`, credentials.createInsecure());
+}
+
+beforeEach(() => start());
+afterEach(async () => {
+  client.close();
+  await server.close(1000);
+});
+
+function call(method: string, message: object = {}, keys: Record<string, string> = {}): Promise<Answer> {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(keys)) metadata.set(name, value);
+  return new Promise((resolve, reject) => {
+    client[method]?.(message, metadata, { deadline: Date.now() + 20_000 }, (error, answer) =>
+      error === null ? resolve(answer) : reject(new Error(`${status[error.code]}: ${error.details}`)),
+    );
+  });
+}
+
+const typed = { name: 'x', datatype: 'FP32', shape: [2, 1], contents: { fp32_contents: [2, 4] } };
+const model = { model_name: 'half_plus_two' };
+
+describe('the Open Inference Protocol over gRPC', () => {
+  it('tells health and metadata', async () => {
+    expect(await call('ServerLive')).toEqual({ live: true });
+    expect(await call('ServerReady')).toEqual({ ready: true });
+    expect(await call('ModelReady', { name: 'half_plus_two' })).toEqual({ ready: true });
+    expect(await call('ModelMetadata', { name: 'half_plus_two' })).toMatchObject({
+      platform: 'onnx_onnxv1',
+      inputs: [{ name: 'x', datatype: 'FP32', shape: ['-1', '1'] }],
+    });
+  });
+
+  it('answers typed contents by typed ones, raw by raw', async () => {
+    expect(await call('ModelInfer', { ...model, id: 'i', inputs: [typed] })).toMatchObject({
+      id: 'i',
+      model_version: '1.0.0',
+      outputs: [{ name: 'y', datatype: 'FP32', shape: ['2', '1'], contents: { fp32_contents: [3, 4] } }],
+    });
+    const raw = Buffer.from(Float32Array.of(2, 4).buffer);
+    const { contents, ...bare } = typed;
+    expect(contents).toBeDefined();
+    const answer = await call('ModelInfer', { ...model, inputs: [bare], raw_input_contents: [raw] });
+    expect(answer['raw_output_contents']).toEqual([Buffer.from(Float32Array.of(3, 4).buffer)]);
+    expect(events.records[0]).toMatchObject({
+      status: 'success',
+      features: [],
+      tensors: [{ name: 'x', datatype: 'FP32', shape: [2, 1] }],
+    });
+  });
+
+  it.each([
+    ['an unknown model', { model_name: 'nope', inputs: [typed] }, /NOT_FOUND/],
+    ['an unknown input', { ...model, inputs: [{ ...typed, name: 'z' }] }, /INVALID_ARGUMENT.*it has x/],
+    ['an unknown output', { ...model, inputs: [typed], outputs: [{ name: 'z' }] }, /INVALID_ARGUMENT.*it has y/],
+    ['a missing input', { ...model }, /INVALID_ARGUMENT.*'x' is missing/],
+    [
+      'another type',
+      { ...model, inputs: [{ ...typed, datatype: 'FP64', contents: { fp64_contents: [1, 2] } }] },
+      /is FP32, not FP64/,
+    ],
+    ['another shape', { ...model, inputs: [{ ...typed, shape: [1, 2] }] }, /has the shape \[-1, 1\], not \[1, 2\]/],
+    [
+      'contents that do not fill the shape',
+      { ...model, inputs: [{ ...typed, shape: [3, 1] }] },
+      /needs 3 elements, there are 2/,
+    ],
+    ['no rows', { ...model, inputs: [{ ...typed, shape: [0, 1], contents: {} }] }, /hold no rows/],
+    [
+      'too many rows',
+      { ...model, inputs: [{ ...typed, shape: [4, 1], contents: { fp32_contents: [1, 2, 3, 4] } }] },
+      /4 rows; 3 are allowed/,
+    ],
+    ['raw and typed contents', { ...model, inputs: [typed], raw_input_contents: [Buffer.alloc(8)] }, /raw and typed/],
+    [
+      'too few raw contents',
+      { ...model, inputs: [typed, typed], raw_input_contents: [Buffer.alloc(8)] },
+      /one raw content/,
+    ],
+    ['typed FP16', { ...model, inputs: [{ ...typed, datatype: 'FP16' }] }, /raw contents only/],
+    ['an unknown datatype', { ...model, inputs: [{ ...typed, datatype: 'BF16' }] }, /datatype/],
+  ])('refuses %s', async (_name, message, words) => {
+    await expect(call('ModelInfer', message)).rejects.toThrow(words);
+  });
+
+  it('asks for the same keys and limits as HTTP', async () => {
+    client.close();
+    await server.close(1000);
+    await start({ authenticator: new OneKeyAuthenticator(everything) });
+    await expect(call('ModelInfer', { ...model, inputs: [typed] })).rejects.toThrow('UNAUTHENTICATED');
+    for (const keys of [{ 'x-api-key': 'secret' }, { authorization: 'Bearer secret' }]) {
+      await expect(call('ModelInfer', { ...model, inputs: [typed] }, keys as never)).resolves.toBeDefined();
+    }
+    client.close();
+    await server.close(1000);
+    await start({ limiter: new FakeLimiter({ allowed: false, limit: 1, remaining: 0, resetSeconds: 5 }) });
+    await expect(call('ModelInfer', { ...model, inputs: [typed] })).rejects.toThrow('RESOURCE_EXHAUSTED');
+    expect(await call('ServerLive')).toEqual({ live: true });
+  });
+
+  it('lets nobody see or ask a model without the scope', async () => {
+    client.close();
+    await server.close(1000);
+    await start({ authenticator: authenticatorOf({ ...everything, scopes: ['predict:other'] }) });
+    await expect(call('ModelMetadata', { name: 'half_plus_two' })).rejects.toThrow('PERMISSION_DENIED');
+    await expect(call('ModelInfer', { ...model, inputs: [typed] })).rejects.toThrow('PERMISSION_DENIED');
+  });
+});
