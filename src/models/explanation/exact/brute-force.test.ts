@@ -160,12 +160,13 @@ describe('the definition, coalition by coalition', () => {
 describe('a large ensemble', () => {
   it('adds up to the score on 10,000 random rows', () => {
     fc.assert(
-      fc.property(fc.array(drawn(6), { minLength: 20, maxLength: 20 }), (trees) => {
+      fc.property(fc.array(drawn(6), { minLength: 20, maxLength: 20 }), fc.constantFrom(0, 1), (trees, targets) => {
         const { ensemble, covers } = ensembleOf(trees);
         const ordered = orderTrees({ ...ensemble, aggregate: 'AVERAGE' });
         const shapley = new PathDependentShapley(
           ordered,
           Float64Array.from(ordered.origin, (node) => Math.max(covers[node]!, 1e-9)),
+          targets,
         );
         const [rows] = fc.sample(fc.array(row, { minLength: 2500, maxLength: 2500 }), 1);
         for (const x of rows!) {

@@ -1,7 +1,18 @@
 import { nodeMode } from '../../trees/tree-ensemble.js';
 import { goesTrue, leafValue, rootsOf, treeScores, type OrderedTrees } from './ordered-trees.js';
 import { gaussLegendre, type Quadrature } from './quadrature.js';
+import { RememberedTrees } from './remembered-trees.js';
 import type { ExactShapley } from './shapley-values.js';
+import { turnsOf, type Turns } from './turns.js';
+
+/** Targets (classes, outputs) whose trees are remembered: what they take of the memory is bounded. */
+const rememberedTargets = 4;
+
+/** The trees of one target: those that are remembered, and the roots of the others. */
+interface TargetPlan {
+  readonly remembered: RememberedTrees;
+  readonly left: Int32Array;
+}
 
 /**
  * Path-dependent TreeSHAP (Lundberg et al. 2018, arXiv:1802.03888, algorithm 2: the same values), where an unknown feature follows both
@@ -11,29 +22,34 @@ import type { ExactShapley } from './shapley-values.js';
  * weights of the coalitions are Beta integrals, so that the value of feature i at a leaf of value v is
  * v (o_i - r_i) ∫ Π_{j≠i} (t o_j + (1-t) r_j) dt over [0, 1]: a polynomial of the depth's degree, which half as many points integrate
  * exactly. The products grow on the way down and the leaves' sums on the way up (Yu et al. 2022, Linear TreeSHAP, arXiv:2209.08192), so
- * that a tree costs its nodes times half its depth: two passes over flat arrays a point, all factors positive, nothing cancelled.
+ * that a tree costs its nodes times half its depth: two passes over flat arrays a point, all factors positive, nothing cancelled. Trees of
+ * moderate depth are not computed anew for each row: see `remembered-trees.ts`.
  */
 export class PathDependentShapley implements ExactShapley {
   readonly #trees: OrderedTrees;
+  readonly #turns: Turns;
   /** Of the turn into each node: r of its feature, all turns of that feature down to here multiplied. */
   readonly #share: Float64Array;
   /** The nearest turn above on the same feature, as the node that it leads to; -1: none. */
   readonly #earlier: Int32Array;
   readonly #rules: readonly Quadrature[];
   readonly #ruleOf: ReadonlyMap<number, Quadrature>;
-  readonly #roots = new Map<number, Int32Array>();
+  readonly #remembered: number;
+  readonly #plans = new Map<number, TargetPlan>();
   readonly #bases = new Map<number, number>();
   readonly #on: Uint8Array;
   readonly #product: Float64Array;
   readonly #inverse: Float64Array;
   readonly #sum: Float64Array;
 
-  /** `cover`: of each node, in the order of `trees`. */
-  constructor(trees: OrderedTrees, cover: Float64Array) {
+  /** `cover`: of each node, in the order of `trees`. `targets`: how many of them are remembered; the others are computed anew. */
+  constructor(trees: OrderedTrees, cover: Float64Array, targets = rememberedTargets) {
+    this.#remembered = targets;
     this.#trees = trees;
-    const { share, earlier, distinct } = turns(trees, cover);
-    this.#share = share;
-    this.#earlier = earlier;
+    this.#turns = turnsOf(trees, cover);
+    this.#share = this.#turns.share;
+    this.#earlier = this.#turns.earlier;
+    const { distinct } = this.#turns;
     const rules = new Map<number, Quadrature>();
     const depthOf = new Map([...trees.roots].map((root) => [root, deepest(distinct, root, trees.end[root] ?? 0)]));
     const ruleFor = (depth: number): Quadrature => {
@@ -66,7 +82,9 @@ export class PathDependentShapley implements ExactShapley {
 
   valuesOf(row: Float64Array, target: number): Float64Array {
     const values = new Float64Array(Math.max(row.length, this.#trees.features));
-    for (const root of this.#rootsOf(target)) {
+    const { remembered, left } = this.#planFor(target);
+    remembered.addTo(values, row);
+    for (const root of left) {
       this.#takeTurns(root, row);
       const rule = this.#ruleOf.get(root) ?? this.#rules[0]!;
       for (let at = 0; at < rule.points.length; at++) {
@@ -77,13 +95,16 @@ export class PathDependentShapley implements ExactShapley {
     return values;
   }
 
-  #rootsOf(target: number): Int32Array {
-    let roots = this.#roots.get(target);
-    if (roots === undefined) {
-      roots = rootsOf(this.#trees, target);
-      this.#roots.set(target, roots);
+  #planFor(target: number): TargetPlan {
+    let plan = this.#plans.get(target);
+    if (plan === undefined) {
+      const room = this.#plans.size < this.#remembered;
+      const roots = rootsOf(this.#trees, target);
+      plan = RememberedTrees.of(this.#trees, this.#turns, target, room ? roots : new Int32Array(0));
+      if (!room) plan = { ...plan, left: roots };
+      this.#plans.set(target, plan);
     }
-    return roots;
+    return plan;
   }
 
   /** The leaves' values, weighted with the shares of all turns that lead to them. */
@@ -169,25 +190,6 @@ export class PathDependentShapley implements ExactShapley {
       sum[above - root]! += total;
     }
   }
-}
-
-/** The shares, earlier turns and number of distinct features on the way to each node. */
-function turns(trees: OrderedTrees, cover: Float64Array) {
-  const { count, parent, feature } = trees;
-  const share = new Float64Array(count).fill(1);
-  const earlier = new Int32Array(count).fill(-1);
-  const distinct = new Int32Array(count);
-  for (let node = 0; node < count; node++) {
-    const above = parent[node]!;
-    if (above < 0) continue;
-    let turn = above;
-    while (parent[turn]! >= 0 && feature[parent[turn]!] !== feature[above]) turn = parent[turn]!;
-    earlier[node] = parent[turn]! < 0 ? -1 : turn;
-    const known = earlier[node]! < 0 ? 1 : share[earlier[node]!]!;
-    share[node] = cover[above] === 0 ? 0 : (known * cover[node]!) / cover[above]!;
-    distinct[node] = distinct[above]! + (earlier[node]! < 0 ? 1 : 0);
-  }
-  return { share, earlier, distinct };
 }
 
 function deepest(distinct: Int32Array, from: number, to: number): number {
