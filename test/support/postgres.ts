@@ -26,7 +26,6 @@ export async function startPostgres(env: Readonly<Record<string, string>> = {}):
   const server = await startServer('postgres', env);
   const url = urlOf(server.port);
   const ssl = env['PG_TLS'] === undefined ? ({ mode: 'disable' } as const) : ({ mode: 'require' } as const);
-  const own = await PostgresSession.open({ ...connectionTo(url), ssl, applicationName: 'test' });
   const open = (rest: Partial<PostgresPoolOptions> = {}) => openDatabaseAt(url, { ssl, ...rest });
   const database = await open();
   try {
@@ -39,11 +38,16 @@ export async function startPostgres(env: Readonly<Record<string, string>> = {}):
   }
   return {
     ...{ server, url, open },
-    execute: async (sql) => (await own.query({ text: sql })).rows.map((row) => [...row]),
-    async remove() {
-      await own.close();
-      await server.remove();
+    // A connection each time: the server may have been restarted in between.
+    async execute(sql) {
+      const session = await PostgresSession.open({ ...connectionTo(url), ssl, applicationName: 'test' });
+      try {
+        return (await session.query({ text: sql })).rows.map((row) => [...row]);
+      } finally {
+        await session.close();
+      }
     },
+    remove: () => server.remove(),
   };
 }
 
