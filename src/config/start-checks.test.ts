@@ -63,12 +63,20 @@ describe('checks before the start', () => {
 
   it.each([
     ['MLFLOW_TRACKING_URI', 'http://mlflow'],
-    ['INFERENCE_SERVICE__MODEL_SERVER__URL', 'http://user:secret@model-server'],
   ])('never ignores %s while the engine is not there', (name, value) => {
     const [problem] = check({ [name]: value });
     expect(problem?.expected).toContain('this build does not have');
     expect(problem?.source).toBe(`variable ${name}`);
     expect(problem?.got).not.toContain('secret');
+  });
+
+  it('wants a plain URL of the model server, and no folder of models beside it', () => {
+    const name = 'INFERENCE_SERVICE__MODEL_SERVER__URL';
+    const [problem] = check({ [name]: 'http://user:secret@model-server' });
+    expect(problem).toMatchObject({ key: 'inference_service.model_server.url', source: `variable ${name}` });
+    expect(problem?.got).not.toContain('secret');
+    const alone = { [name]: 'http://model-server:8000', INFERENCE_SERVICE__MODELS__DIRECTORY: 'absent' };
+    expect(check(alone)).toEqual([]);
   });
 
   it('wants one Redis, and the file that its certificate is checked against', () => {
