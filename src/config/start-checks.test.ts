@@ -61,14 +61,15 @@ describe('checks before the start', () => {
     expect(isLoopback(host)).toBe(loopback);
   });
 
-  it.each([
-    ['MLFLOW_TRACKING_URI', 'http://mlflow'],
-  ])('never ignores %s while the engine is not there', (name, value) => {
-    const [problem] = check({ [name]: value });
-    expect(problem?.expected).toContain('this build does not have');
-    expect(problem?.source).toBe(`variable ${name}`);
-    expect(problem?.got).not.toContain('secret');
-  });
+  it.each([['MLFLOW_TRACKING_URI', 'http://mlflow']])(
+    'never ignores %s while the engine is not there',
+    (name, value) => {
+      const [problem] = check({ [name]: value });
+      expect(problem?.expected).toContain('this build does not have');
+      expect(problem?.source).toBe(`variable ${name}`);
+      expect(problem?.got).not.toContain('secret');
+    },
+  );
 
   it('wants a plain URL of the model server, and no folder of models beside it', () => {
     const name = 'INFERENCE_SERVICE__MODEL_SERVER__URL';
