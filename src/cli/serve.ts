@@ -26,7 +26,14 @@ export async function serve(
   if (problems.length > 0) throw new ConfigError(problems);
   const service = await operations.createService(loaded.config);
   // A start that fails closes what it opened: nothing serves yet that would have to drain.
-  const started = await service.start();
+  const starting = service.start();
+  const started = await Promise.race([starting, stopped(context.stop)]);
+  if (started === undefined) {
+    // What becomes of a start that is given up is no news.
+    starting.catch(() => undefined);
+    await service.stop();
+    return;
+  }
   try {
     await announce(loaded.config, started, context);
     const crashed = await Promise.race([stopped(context.stop), service.crashed.then(() => true)]);

@@ -1,6 +1,7 @@
 import type { FinishedHttpRequest, HttpObserver } from '../http/index.js';
 import type { Logger } from './logger.js';
 import type { Instruments } from './metrics.js';
+import { loggedMessage, loggedProblems } from './refusal.js';
 import { traceIdOf } from './trace-id.js';
 
 /** Counts every HTTP request, and logs those that no other observer tells of. */
@@ -38,8 +39,9 @@ function requestFinished(instruments: Instruments, logger: Logger, request: Fini
     client_id: request.clientId,
     trace_id: traceIdOf(request.traceparent),
     client_gone: request.clientGone || undefined,
+    problems: error === undefined ? undefined : loggedProblems(error),
   };
   if (error?.code === 'INTERNAL_ERROR') logger.error({ ...facts, err: error.cause ?? error }, 'Request failed');
-  else if (error !== undefined) logger.info(facts, `Request refused: ${error.message}`);
+  else if (error !== undefined) logger.info(facts, `Request refused: ${loggedMessage(error)}`);
   else logger.debug(facts, 'Request completed');
 }

@@ -2,6 +2,7 @@ import type { FinishedRequest, PredictionObserver } from '../prediction/index.js
 import type { LogDestination, Logger } from './logger.js';
 import type { Instruments } from './metrics.js';
 import { predictionLine } from './prediction-line.js';
+import { loggedMessage, loggedProblems } from './refusal.js';
 import { traceIdOf } from './trace-id.js';
 
 const noExemplar = {};
@@ -70,8 +71,9 @@ export class PredictionMetrics implements PredictionObserver {
       latency_ms: request.latencyMs,
       client_id: request.clientId,
       trace_id: traceIdOf(request.traceparent),
+      problems: loggedProblems(error),
     };
-    const message = `Prediction failed: ${error.message}`;
+    const message = `Prediction failed: ${loggedMessage(error)}`;
     if (error.code === 'INTERNAL_ERROR') this.#logger.error({ ...facts, err: error.cause ?? error }, message);
     else if (error.code === 'INFERENCE_TIMEOUT' || error.code === 'SERVICE_UNAVAILABLE')
       this.#logger.warn(facts, message);
