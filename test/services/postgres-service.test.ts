@@ -79,7 +79,7 @@ describe('a database', () => {
     expect(inference('database status', { DATABASE_URL: '' }).stderr).toContain('export DATABASE_URL=postgres://');
   });
 
-  it('is filled by the command, and says what does not fit before', async () => {
+  it('is filled by the command, and says what does not fit before', () => {
     expect(inference('features verify --features examples/features.yaml').stdout).toContain('does not exist');
     const imported = inference(`features import ${csv} --view applicant_profile --features examples/features.yaml`);
     expect(imported.stdout).toMatch(/^\d+ rows imported into applicant_profile\n$/);

@@ -19,6 +19,7 @@ export class PostgresUrlError extends Error {
   override readonly name = 'PostgresUrlError';
 }
 
+const noHost = 'no.host.invalid';
 const knownParameters = ['host', 'sslmode'];
 
 /**
@@ -31,7 +32,8 @@ export function parsePostgresUrl(text: string): PostgresAddress {
   const unknown = [...url.searchParams.keys()].find((name) => !knownParameters.includes(name));
   if (unknown !== undefined)
     throw new PostgresUrlError(`must not have the parameter ${unknown}: only sslmode and host`);
-  const host = url.searchParams.get('host') ?? url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const named = url.hostname === noHost ? '' : url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = url.searchParams.get('host') ?? named;
   const [user, database] = [decoded(url.username), decoded(url.pathname.slice(1))];
   if (host === '' || user === '' || database === '') throw new PostgresUrlError(`must be ${form}`);
   return {
@@ -54,8 +56,10 @@ export function isPostgresUrl(text: string): boolean {
 const form = 'postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what is special in the password as %XX';
 
 function parsed(text: string): URL {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) throw new PostgresUrlError(`must be ${form}`);
-  return new URL(text);
+  // A socket's URL names no host, and then the URL standard wants none to log in.
+  const full = text.replace(/^(postgres(?:ql)?:\/\/[^/?#]+@)\//, `$1${noHost}/`);
+  if (!/^postgres(ql)?:\/\//.test(full) || !URL.canParse(full)) throw new PostgresUrlError(`must be ${form}`);
+  return new URL(full);
 }
 
 function decoded(part: string): string {
