@@ -54,7 +54,8 @@ function readTensor(message: TensorMessage, index: number, raw: Uint8Array | und
 }
 
 function lengthOf(contents: TensorContents): number {
-  return Object.values(contents).reduce((sum: number, list: readonly unknown[]) => sum + list.length, 0);
+  const lists = Object.values(contents) as readonly (readonly unknown[])[];
+  return lists.reduce((sum, list) => sum + list.length, 0);
 }
 
 function fromContents(type: TensorType, dims: readonly number[], contents: TensorContents): Tensor {

@@ -12,11 +12,18 @@ const pixels = { name: 'x', datatype: 'FP32', shape: [2, 64], data: Array.from({
 
 it('answers the Open Inference Protocol, its tensors those of the graph', async () => {
   const { url } = await startService({ env: served });
-  expect((await get(`${url}/v2`)).body).toMatchObject({ extensions: expect.arrayContaining(['binary_tensor_data']) as unknown });
+  expect((await get(`${url}/v2`)).body).toMatchObject({
+    extensions: expect.arrayContaining(['binary_tensor_data']) as unknown,
+  });
   expect((await get(`${url}/v2/health/live`)).body).toEqual({ live: true });
   expect((await get(`${url}/v2/health/ready`)).body).toEqual({ ready: true });
   const index = await post(`${url}/v2/repository/index`, {});
-  expect(index.body).toContainEqual({ name: 'digits', version: expect.any(String) as string, state: 'READY', reason: '' });
+  expect(index.body).toContainEqual({
+    name: 'digits',
+    version: expect.any(String) as string,
+    state: 'READY',
+    reason: '',
+  });
   const { body: metadata } = await get(`${url}/v2/models/digits`);
   const [input] = metadata['inputs'] as { name: string; datatype: string; shape: number[] }[];
   const rows = { ...pixels, ...input, shape: [2, ...(input?.shape.slice(1) ?? [])] };

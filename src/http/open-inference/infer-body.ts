@@ -66,7 +66,7 @@ function wantedOutputs(outputs: unknown): readonly { readonly name: string; read
     if (!isPlainObject(output) || typeof output['name'] !== 'string') throw refused('Each of outputs needs a name');
     const { name, parameters } = output;
     const binary = isPlainObject(parameters) ? parameters['binary_data'] : undefined;
-    return { name: name as string, binary: typeof binary === 'boolean' ? binary : undefined };
+    return { name: name, binary: typeof binary === 'boolean' ? binary : undefined };
   });
 }
 
@@ -112,10 +112,10 @@ function tensorForm(input: unknown, index: number): TensorForm {
   }
   const size = isPlainObject(parameters) ? parameters['binary_data_size'] : undefined;
   const dims = shape as readonly number[];
-  if (size === undefined) return { name: name as string, size: 0, read: () => fromJsonList(type, dims, data) };
+  if (size === undefined) return { name: name, size: 0, read: () => fromJsonList(type, dims, data) };
   if (!Number.isSafeInteger(size) || (size as number) < 0)
     throw refused(`inputs/${index}: binary_data_size is no size`);
-  return { name: name as string, size: size as number, read: (blob) => fromBinary(type, dims, blob) };
+  return { name: name, size: size as number, read: (blob) => fromBinary(type, dims, blob) };
 }
 
 function refused(message: string): ServiceError {

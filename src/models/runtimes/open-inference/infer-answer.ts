@@ -75,7 +75,7 @@ function form(entry: unknown) {
   }
   const size = isPlainObject(parameters) ? parameters['binary_data_size'] : undefined;
   const binarySize = Number.isSafeInteger(size) && (size as number) >= 0 ? (size as number) : undefined;
-  return { name, dims: shape as number[], type, data, binarySize };
+  return { name, dims: shape, type, data, binarySize };
 }
 
 function checked(spec: TensorSpec, tensor: Tensor | undefined, rows: number): Tensor {

@@ -61,7 +61,7 @@ function labelsOf(text: string): (string | number)[] | undefined {
   try {
     const value: unknown = JSON.parse(text);
     const isLabel = (label: unknown) => typeof label === 'string' || typeof label === 'number';
-    return Array.isArray(value) && value.every(isLabel) ? (value as (string | number)[]) : undefined;
+    return Array.isArray(value) && value.every(isLabel) ? value : undefined;
   } catch {
     // Another server's property of the same name.
     return undefined;
