@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { requireSchema } from '../../src/app/database-schema.js';
 import type { Database } from '../../src/app/open-database.js';
 import { featureStoreContract } from '../../src/features/feature-store.contract.js';
 import { importFeatures } from '../../src/features/import/import-features.js';
@@ -10,7 +11,7 @@ import { ManualClock } from '../../src/shared/clock.js';
 import { Deadline } from '../../src/shared/deadline.js';
 import type { EntityKey } from '../../src/shared/feature-value.js';
 import { applicants, shops, viewOf } from '../support/features.js';
-import { startPostgres, type TestPostgres } from '../support/postgres.js';
+import { openDatabaseAt, startPostgres, type TestPostgres } from '../support/postgres.js';
 
 let postgres: TestPostgres;
 let database: Database;
@@ -236,6 +237,24 @@ wide: {entity: e, table: wide, key: k, features: {i2: integer, i4: integer, i8: 
     await expect(failed.commit()).rejects.toThrow('has no column score');
     await expect(store.stage(applicants)).rejects.toThrow('has no column score');
     await expect.poll(sessions, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('needs no more rights for serving than those that are documented', async () => {
+    await store.upsert(shops, [{ key: 'a', row: { values: [1], updatedAt: null } }]);
+    await postgres.execute(`DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'reader';
+      GRANT USAGE ON SCHEMA inference, public TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA inference, public TO reader`);
+    const serving = await openDatabaseAt(postgres.url.replace('app:app-secret', 'reader:reader'));
+    await requireSchema(serving);
+    const { reads: pool, control, openSession, schema } = serving;
+    const reader = new PostgresFeatureStore({ pool, control, openSession, schema, clock });
+    const deadline = new Deadline(clock, 5000);
+    expect(await reader.read([{ view: shops, key: 'a' }], deadline)).toEqual([{ values: [1], updatedAt: null }]);
+    expect(await reader.verify(shops)).toEqual([]);
+    expect(await reader.dataVersion()).toBe(await store.dataVersion());
+    const write = reader.upsert(shops, [{ key: 'a', row: { values: [2], updatedAt: null } }]);
+    await expect(write).rejects.toThrow('permission denied for table shops');
+    await serving.close();
+    await postgres.execute('DROP OWNED BY reader; DROP ROLE reader');
   });
 
   it('knows changes that other programs count', async () => {
