@@ -62,7 +62,13 @@ export async function checkVersionFolder(directory: string, options: CheckOption
   );
   if (!isFolder) return { ...base, ok: false, problems: [...naming, problem('the folder does not exist')], golden: [] };
   const found = await readVersionFolder(version, await realpath(absolute));
-  const loader = new VersionLoader({ ...options, batchTimeUs: 1000, explanationThresholdUs: 1000, queueRows: 1000, observer: silent });
+  const loader = new VersionLoader({
+    ...options,
+    batchTimeUs: 1000,
+    explanationThresholdUs: 1000,
+    queueRows: 1000,
+    observer: silent,
+  });
   try {
     const loaded = await loader.load(modelId, found);
     const checked = await checkLoaded(loaded, options.clock);
