@@ -136,3 +136,20 @@ describe('keys', () => {
     expect(await call('keys revoke k9')).toMatchObject({ code: 1, err: 'inference: there is no key k9\n' });
   });
 });
+
+describe('database', () => {
+  it('migrates, and says what was made', async () => {
+    expect(await call('database migrate')).toMatchObject({
+      code: 0,
+      out: 'made api keys; schema inference is at version 2 of 2\n',
+    });
+    expect(json((await call('database migrate --json')).out)).toMatchObject({ version: 2, applied: ['api keys'] });
+  });
+
+  it('fails where something is missing, with the command to run', async () => {
+    const status = await call('database status');
+    expect([status.code, status.out]).toEqual([1, 'schema inference is at version 1 of 2\n']);
+    expect(status.err).toContain('it lacks api keys; run: bin/inference database migrate');
+    expect(json((await call('database status --json')).out)).toMatchObject({ pending: ['api keys'] });
+  });
+});

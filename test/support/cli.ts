@@ -122,6 +122,11 @@ function fakeOperations(onStart: () => void) {
           journal: { events: 3, bytes: 900, oldest: '2026-01-01T00:00:00Z' },
         }),
     },
+    database: {
+      status: () => Promise.resolve({ schema: 'inference', version: 1, latest: 2, pending: ['api keys'] }),
+      migrate: () =>
+        Promise.resolve({ schema: 'inference', version: 2, latest: 2, pending: [], applied: ['api keys'] }),
+    },
     openKeys: () => keys,
     declareKey: () => ({ id: 'k3', secret: 'inf_hashed', entry: '- {label: shop, sha256: abc}' }),
   };
