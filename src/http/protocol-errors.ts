@@ -47,8 +47,9 @@ export class ProtocolErrors {
   readonly answerClientError = (error: Error & { readonly code?: string }, socket: Socket): void => {
     const { reason, refusal } = classify(error.code ?? '');
     this.#parts.observer.protocolError(reason);
-    if (refusal === undefined || !awaitsAnswer(socket)) socket.destroy();
-    else this.#end(socket, refusal, randomUUID());
+    if (refusal === undefined) socket.destroy();
+    else if (awaitsAnswer(socket)) this.#end(socket, refusal, randomUUID());
+    else destroyAfterReply(socket);
   };
 
   #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
@@ -113,6 +114,13 @@ function awaitsAnswer(socket: Socket): boolean {
   const incoming = parser?.incoming ?? undefined;
   if (!response) return incoming === undefined || incoming.complete;
   return !response.headersSent && !response.req.complete;
+}
+
+/** The reply to an earlier request of the connection is still given, where that request had come whole. */
+function destroyAfterReply(socket: Socket): void {
+  const { _httpMessage: response } = socket as ConnectionState;
+  if (response?.req.complete !== true || response.writableFinished) socket.destroy();
+  else response.once('close', () => socket.destroy()).once('finish', () => socket.destroySoon());
 }
 
 function rawReply({ status, body }: ReplyContent, headers: Readonly<Record<string, string>>): string {

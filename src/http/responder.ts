@@ -5,6 +5,7 @@ import { errorReply } from './error-body.js';
 import type { FinishedHttpRequest, HttpObserver } from './observer.js';
 import type { ReplyContent } from './reply-content.js';
 import { errorHeaders, exchangeHeaders, standardHeaders, type HeaderPolicy } from './reply-headers.js';
+import { afterUnreadBody } from './unread-body.js';
 import { toReplyError } from './framework-errors.js';
 
 export interface ResponderParts {
@@ -58,8 +59,9 @@ export class Responder {
     reply
       .code(content.status)
       .headers(standardHeaders(exchange.requestId, content, policy))
-      .headers(exchangeHeaders(exchange, durationMs, policy))
-      .send(content.body);
+      .headers(exchangeHeaders(exchange, durationMs, policy));
+    if (request.raw.complete || !closesConnection(request, reply)) reply.send(content.body);
+    else afterUnreadBody(request.raw, () => void reply.send(content.body));
     exchange.leave?.();
     exchange.leave = undefined;
     this.#tell(request, { status: content.status, error, durationMs, clientGone });
@@ -84,6 +86,10 @@ export class Responder {
       reachedPrediction: exchange.reachedPrediction,
     });
   }
+}
+
+function closesConnection(request: FastifyRequest, reply: FastifyReply): boolean {
+  return reply.getHeader('connection') === 'close' || !reply.raw.shouldKeepAlive || request.raw.httpVersionMinor === 0;
 }
 
 function routeOf(request: FastifyRequest): string {

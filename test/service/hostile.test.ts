@@ -48,7 +48,7 @@ function exchange(pieces: readonly (string | Buffer)[], patienceMs = 6000): Prom
 /** Every answer in the text has a status of the list and our own body. */
 function expectOurAnswers(text: string, statuses: readonly number[]): void {
   for (const [, status, head = '', body = ''] of text.matchAll(
-    /HTTP\/1\.1 (\d{3})([^]*?)\r\n\r\n([^]*?)(?=HTTP\/1\.1 |$)/g,
+    /HTTP\/1\.1 (\d{3})([^]*?)\r\n\r\n([^]*?)(?=HTTP\/1\.1 \d{3} |$)/g,
   )) {
     expect(statuses, text.slice(0, 300)).toContain(Number(status));
     if (Number(status) < 400) continue;
