@@ -29,6 +29,11 @@ class Puppet {
     return leave;
   }
 
+  /** So many that together they can make the loop late. */
+  crowd(): void {
+    for (let request = 0; request < 31; request++) this.admitted()();
+  }
+
   refused(): ServiceError {
     const refusal = this.admission.enter();
     if (!(refusal instanceof ServiceError)) throw new Error('It was admitted');
@@ -91,15 +96,25 @@ describe('admission', () => {
 
   it('sheds when a turn of the loop takes longer than the queue may be', () => {
     const puppet = new Puppet();
-    puppet.admitted()();
+    puppet.crowd();
     puppet.work(51);
     expect(puppet.refused().details).toEqual({ limit: 'loop' });
     expect(puppet.facts).toEqual(['shedding', 'shed loop']);
   });
 
+  it('refuses nobody when the loop is late but few came: something else made it late', () => {
+    const puppet = new Puppet();
+    for (let request = 0; request < 8; request++) puppet.admitted()();
+    puppet.work(500);
+    puppet.admitted()();
+    puppet.endTurn();
+    puppet.admitted()();
+    expect(puppet.facts).toEqual([]);
+  });
+
   it('admits at least one request a turn while it sheds, and a tenth of the queue', () => {
     const puppet = new Puppet();
-    puppet.admitted()();
+    puppet.crowd();
     puppet.work(60);
     puppet.refused();
     puppet.endTurn();
@@ -115,7 +130,7 @@ describe('admission', () => {
 
   it('opens again after a tenth of a second without refusal', () => {
     const puppet = new Puppet();
-    puppet.admitted()();
+    puppet.crowd();
     puppet.work(60);
     puppet.refused();
     puppet.rest(101);

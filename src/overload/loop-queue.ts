@@ -22,6 +22,8 @@ export class LoopQueue {
   #turnStart = 0;
   #idleAtStart = 0;
   #lastTurnMs = 0;
+  #arrivals = 0;
+  #lastArrivals = 0;
   #admitted = 0;
   #unfinished = 0;
   #finished = 0;
@@ -40,6 +42,12 @@ export class LoopQueue {
   /** To be called for each arrival, before the others. */
   arrived(): void {
     if (!this.#inTurn) this.#beginTurn(this.#clock.monotonic());
+    this.#arrivals++;
+  }
+
+  /** Requests that arrived in this turn and in the last, if the loop did not rest between them. */
+  get crowd(): number {
+    return this.#arrivals + this.#lastArrivals;
   }
 
   /** Mean milliseconds that a request admitted now has waited and will wait for the loop. */
@@ -77,6 +85,8 @@ export class LoopQueue {
     const idle = this.#loop.idleMs();
     const rested = idle - this.#idleAtStart > restMs;
     this.#lastTurnMs = rested ? 0 : now - this.#turnStart;
+    this.#lastArrivals = rested ? 0 : this.#arrivals;
+    this.#arrivals = 0;
     if (!rested && this.#finished > 0) {
       this.#busyMs = this.#busyMs * memory + this.#lastTurnMs;
       this.#requests = this.#requests * memory + this.#finished;
