@@ -23,13 +23,24 @@ export default defineConfig({
         },
       },
       {
+        test: {
+          // The pages in a real browser: needs Chromium (CHROMIUM, else /usr/bin/chromium).
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
         test: { name: 'unit', include: ['src/**/*.test.ts'], pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/services/**'],
+          exclude: ['test/services/**', 'test/browser/**'],
           pool: 'forks',
           testTimeout: 60_000,
           hookTimeout: 60_000,
