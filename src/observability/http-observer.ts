@@ -1,4 +1,5 @@
 import type { FinishedHttpRequest, HttpObserver } from '../http/index.js';
+import type { ServiceError } from '../shared/errors.js';
 import type { Logger } from './logger.js';
 import type { Instruments } from './metrics.js';
 import { loggedMessage, loggedProblems } from './refusal.js';
@@ -29,19 +30,37 @@ function requestFinished(instruments: Instruments, logger: Logger, request: Fini
   if (route.startsWith('/v1/predict')) {
     instruments.requests.inc({ model_id: '_unresolved', status: 'error', cache_hit: 'false' });
   }
-  const facts = {
+  const level = levelOf(error);
+  if (logger.isLevelEnabled(level)) logger[level](factsOf(request), messageOf(error));
+}
+
+/**
+ * Admission tells its changes of state and counts what it refuses: a line for each refusal would cost as much as all the rest of it, when
+ * there is no time for that.
+ */
+function levelOf(error: ServiceError | undefined): 'debug' | 'info' | 'error' {
+  if (error === undefined || error.code === 'SERVICE_UNAVAILABLE') return 'debug';
+  return error.code === 'INTERNAL_ERROR' ? 'error' : 'info';
+}
+
+function messageOf(error: ServiceError | undefined): string {
+  if (error === undefined) return 'Request completed';
+  return error.code === 'INTERNAL_ERROR' ? 'Request failed' : `Request refused: ${loggedMessage(error)}`;
+}
+
+function factsOf(request: FinishedHttpRequest): object {
+  const { error } = request;
+  return {
     request_id: request.requestId,
-    method,
-    route,
-    status,
+    method: request.method,
+    route: request.route,
+    status: request.status,
     error_code: error?.code,
     latency_ms: Math.round(request.durationMs * 1000) / 1000,
     client_id: request.clientId,
     trace_id: traceIdOf(request.traceparent),
     client_gone: request.clientGone || undefined,
     problems: error === undefined ? undefined : loggedProblems(error),
+    ...(error?.code === 'INTERNAL_ERROR' && { err: error.cause ?? error }),
   };
-  if (error?.code === 'INTERNAL_ERROR') logger.error({ ...facts, err: error.cause ?? error }, 'Request failed');
-  else if (error !== undefined) logger.info(facts, `Request refused: ${loggedMessage(error)}`);
-  else logger.debug(facts, 'Request completed');
 }
