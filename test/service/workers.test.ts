@@ -75,9 +75,12 @@ describe('four workers', () => {
     const refused = answers.filter(({ status }) => status === 429);
     // A slow machine may need more than one window.
     const windows = Math.ceil((performance.now() - begun) / 60_000);
-    expect(passed).toBeGreaterThanOrEqual(100);
-    expect(passed).toBeLessThanOrEqual(100 * windows);
     expect(passed + refused.length).toBe(300);
+    // Where the primary could not answer within its 20 ms, as the machine was taken away, workers held their share: that is stated and
+    // counted, and the total may then reach twice the limit.
+    const degraded = valueOf(await metrics(), 'inference_rate_limit_degraded_total') > 0;
+    if (!degraded) expect(passed).toBeGreaterThanOrEqual(100);
+    expect(passed).toBeLessThanOrEqual(100 * windows * (degraded ? 2 : 1));
     for (const { retryAfter } of refused) expect(Number(retryAfter)).toBeGreaterThan(0);
   });
 
