@@ -74,7 +74,7 @@ function steady(text: string): unknown {
   });
 }
 
-describe('README', () => {
+describe('demand 39: README, followed word for word', () => {
   it('marks every block of commands', () => {
     expect(blocks.length).toBeGreaterThan(5);
     expect(blocks.filter(({ mode }) => mode === 'unmarked')).toEqual([]);
