@@ -80,7 +80,10 @@ const explanationSchema = Type.Object(
   { description: "Shapley values of the model's raw score: base_value and the contributions add up to it." },
 );
 const contributionSchema = Type.Object({
-  feature: Type.String({ example: 'debt_to_income' }),
+  feature: Type.String({
+    description: 'As the caller knows it. All columns that the model sees of it are summed; an array feature is one.',
+    example: 'debt_to_income',
+  }),
   origin: enumeration(['request', 'cache', 'store', 'default']),
   contribution: Type.Number({ example: 0.42 }),
   standard_error: Type.Optional(Type.Number({ description: 'Of an estimate; exact values have none.' })),

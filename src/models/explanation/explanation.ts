@@ -3,9 +3,8 @@ import type { FeatureRow } from '../signature.js';
 
 export type ExplanationMethod = 'tree_path_dependent' | 'tree_interventional' | 'linear' | 'sampling';
 
-/** What one feature, or one element of an array feature, adds to the score. */
+/** What one feature adds to the score: all columns that the model sees of it, summed. */
 export interface Contribution {
-  /** `credit_score`; `pixels[12]` for an element. */
   readonly feature: string;
   /** Position of the feature in the version's `features`. */
   readonly index: number;

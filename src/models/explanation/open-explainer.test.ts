@@ -83,6 +83,46 @@ describe('a version with its files', () => {
   });
 });
 
+describe('array features', () => {
+  const arrays =
+    'features:\n  - {name: first, type: number, shape: [2], nullable: true}\n' +
+    '  - {name: rest, type: number, shape: [2, 2], nullable: true}\n';
+  const lists = (row: readonly (number | null)[]): FeatureRow => [row.slice(0, 2), row.slice(2)];
+  const split = (columns: readonly number[]) => {
+    const sum = (from: number, to?: number) => columns.slice(from, to).reduce((total, value) => total + value, 0);
+    return new Map([
+      ['first', sum(0, 2)],
+      ['rest', sum(2)],
+    ]);
+  };
+
+  it.each(['forest-regression', 'linear-regression'])('have one contribution each in %s: the sum', async (name) => {
+    const one = named(name);
+    const loaded = await loadVersion({ onnx: bytesOf(one), manifest: arrays, sidecar: one.sidecar });
+    const { contributions } = given(await loaded.serving.explain(lists(one.rows[0]!), soon()));
+    await loaded.close();
+    const want = split(one.path_dependent.values[0]!.at(-1)!);
+    expect(contributions.map(({ feature }) => feature).toSorted()).toEqual(['first', 'rest']);
+    for (const { feature, contribution } of contributions) expect(contribution).toBeCloseTo(want.get(feature)!, 6);
+  });
+
+  it('are explained exactly where all columns are one, by sampling too', async () => {
+    const loaded = await loadFolder('examples/models/digits/1.0.0');
+    const { rows } = (
+      JSON.parse(readFileSync('examples/heldout/digits.json', 'utf8')) as {
+        versions: Record<string, { rows: { features: { pixels: number[] } }[] }>;
+      }
+    ).versions['1.0.0']!;
+    const row = [rows[0]!.features.pixels];
+    const [result] = await loaded.serving.predict([row], soon());
+    const explanation = given(await loaded.serving.explain(row, soon()));
+    await loaded.close();
+    expect(explanation.contributions).toEqual([expect.objectContaining({ feature: 'pixels', standardError: 0 })]);
+    const { probabilities } = (result as RowPrediction).prediction as { probabilities: Record<string, number> };
+    expect(total(explanation)).toBeCloseTo(probabilities[explanation.output]!, 6);
+  });
+});
+
 describe('the deadline', () => {
   it.each(['forest-binary', 'boosting-regression'])('drops the explanation of %s, not the prediction', async (name) => {
     const one = named(name);

@@ -26,7 +26,6 @@ import { MixedColumns } from './graph/column-origins.js';
 import { modelColumns, type ModelColumns } from './graph/model-columns.js';
 import { agrees } from './graph/score-meaning.js';
 import { scoredNode, type ScoredNode } from './graph/scored-node.js';
-import { playersOf } from './players.js';
 import { SamplingExplainer } from './sampling/sampling-explainer.js';
 import { scoreOutput, type ScoreOutput } from './score-output.js';
 import { Unexplained } from './unexplained.js';
@@ -139,8 +138,7 @@ class ExplainerOpening {
       return 'what the graph answers is not what its trees or coefficients say';
     }
     const values = measuredValues(method, columns.of(sample), threadThresholdUs);
-    const players = playersOf(features);
-    return new ExactExplainer({ ...method, values, meaning: node.meaning, columns, players, output });
+    return new ExactExplainer({ ...method, values, meaning: node.meaning, columns, features, output });
   }
 
   /** By the sidecar where it fits, else by the background. A sidecar that does not fit is told of. */
@@ -172,8 +170,7 @@ class ExplainerOpening {
   async #sampling(output: ScoreOutput, background: readonly FeatureRow[]): Promise<RowExplainer> {
     const { features, batcher } = this.#options;
     try {
-      const parts = { players: playersOf(features), features: features.length, background, output, batcher };
-      return await SamplingExplainer.open(parts, this.#deadline());
+      return await SamplingExplainer.open({ features, background, output, batcher }, this.#deadline());
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       const reason = `the model gives no answer to its rows: ${error.message}`;

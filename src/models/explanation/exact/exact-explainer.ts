@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../../../shared/errors.js';
 import type { Deadline } from '../../../shared/deadline.js';
-import type { FeatureRow } from '../../signature.js';
+import type { FeatureRow, FeatureSpec } from '../../signature.js';
 import {
   dropped,
   outOfTime,
@@ -14,7 +14,6 @@ import {
 import type { ModelColumns } from '../graph/model-columns.js';
 import { explainedScore, scaleOf, type ExplainedScore } from '../graph/score-meaning.js';
 import type { ScoreMeaning } from '../graph/scored-node.js';
-import type { Player } from '../players.js';
 import type { ScoreOutput } from '../score-output.js';
 import type { ExactShapley } from './shapley-values.js';
 
@@ -32,11 +31,11 @@ export interface ExactParts {
   readonly values: ColumnValues;
   readonly meaning: ScoreMeaning;
   readonly columns: ModelColumns;
-  readonly players: readonly Player[];
+  readonly features: readonly Pick<FeatureSpec, 'name'>[];
   readonly output: ScoreOutput;
 }
 
-/** Exact values of the columns, summed over the columns of each player. */
+/** Exact values of the columns, summed over the columns of each feature. */
 export class ExactExplainer implements RowExplainer {
   readonly explains: { readonly method: ExplanationMethod };
   readonly #parts: ExactParts;
@@ -63,14 +62,10 @@ export class ExactExplainer implements RowExplainer {
   }
 
   #explanation(values: Float64Array, { target, place, places }: ExplainedScore): Explanation {
-    const { method, shapley, meaning, columns, players, output } = this.#parts;
-    const sums = new Float64Array(players.length);
-    columns.players.forEach((player, column) => (sums[player]! += values[column] ?? 0));
-    const contributions = players.map(({ name, feature }, at) => ({
-      feature: name,
-      index: feature,
-      contribution: sums[at] ?? 0,
-    }));
+    const { method, shapley, meaning, columns, features, output } = this.#parts;
+    const sums = new Float64Array(features.length);
+    columns.features.forEach((feature, column) => (sums[feature]! += values[column] ?? 0));
+    const contributions = features.map(({ name }, index) => ({ feature: name, index, contribution: sums[index] ?? 0 }));
     return {
       method,
       output: output.name(place, places),

@@ -4,8 +4,8 @@ import type { FeatureScalar } from '../../../shared/feature-value.js';
 import { messageOf } from '../../../shared/errors.js';
 import type { FeatureCheck } from '../../catalogue.js';
 import type { FeatureRow, FeatureSpec } from '../../signature.js';
-import { playersOf, rowOf, type Player } from '../players.js';
 import { ExplanationFault } from './explanation-fault.js';
+import { cellsOf, rowOf, type FeatureCell } from './feature-cells.js';
 
 export const backgroundFile = 'background.csv';
 export const maxBackgroundRows = 1000;
@@ -22,8 +22,7 @@ export async function readBackground(
   features: readonly FeatureSpec[],
   checks: readonly FeatureCheck[],
 ): Promise<readonly FeatureRow[]> {
-  const players = playersOf(features);
-  const reader = new BackgroundReader(players, features, checks);
+  const reader = new BackgroundReader(features, checks);
   const source = createReadStream(path);
   const parser = parse({ bom: true, max_record_size: maxLine, relax_column_count: true });
   source.on('error', (error) => parser.destroy(error)).pipe(parser);
@@ -40,15 +39,15 @@ export async function readBackground(
 
 class BackgroundReader {
   readonly rows: FeatureRow[] = [];
-  readonly #players: readonly Player[];
+  readonly #cells: readonly FeatureCell[];
   readonly #features: readonly FeatureSpec[];
   readonly #checks: readonly FeatureCheck[];
-  /** The player of each column. */
+  /** The place among the cells of each column. */
   #columns: readonly number[] = [];
   #line = 0;
 
-  constructor(players: readonly Player[], features: readonly FeatureSpec[], checks: readonly FeatureCheck[]) {
-    this.#players = players;
+  constructor(features: readonly FeatureSpec[], checks: readonly FeatureCheck[]) {
+    this.#cells = cellsOf(features);
     this.#features = features;
     this.#checks = checks;
   }
@@ -62,12 +61,12 @@ class BackgroundReader {
   }
 
   #readHeader(cells: readonly string[]): readonly number[] {
-    const place = new Map(this.#players.map(({ name }, at) => [name, at]));
+    const place = new Map(this.#cells.map(({ name }, at) => [name, at]));
     const unknown = cells.filter((name) => !place.has(name));
     if (unknown.length > 0) throw fault(`has columns that are no features: ${listed(unknown)}`);
-    const missing = this.#players.filter(({ name }) => !cells.includes(name)).map(({ name }) => name);
+    const missing = this.#cells.filter(({ name }) => !cells.includes(name)).map(({ name }) => name);
     if (missing.length > 0) throw fault(`lacks the columns ${listed(missing)}`);
-    if (cells.length !== this.#players.length) throw fault('has a column twice');
+    if (cells.length !== this.#cells.length) throw fault('has a column twice');
     return cells.map((name) => place.get(name) ?? 0);
   }
 
@@ -79,11 +78,11 @@ class BackgroundReader {
     }
     if (this.rows.length === maxBackgroundRows)
       throw fault(`holds more than ${maxBackgroundRows} rows: draw some of them at random`);
-    const values = new Array<FeatureScalar>(this.#players.length).fill(null);
-    this.#columns.forEach((player, at) => {
-      values[player] = valueOf(cells[at] ?? '', this.#features[this.#players[player]?.feature ?? 0]?.type);
+    const values = new Array<FeatureScalar>(this.#cells.length).fill(null);
+    this.#columns.forEach((place, at) => {
+      values[place] = valueOf(cells[at] ?? '', this.#features[this.#cells[place]?.feature ?? 0]?.type);
     });
-    const row = rowOf(this.#players, values, this.#features.length);
+    const row = rowOf(this.#cells, values, this.#features.length);
     this.#features.forEach(({ name }, at) => {
       const [problem] = this.#checks[at]?.(row[at], name) ?? [];
       if (problem !== undefined)

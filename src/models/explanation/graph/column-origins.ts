@@ -2,13 +2,13 @@ import type { OnnxGraph, OnnxNode } from '../../onnx/graph.js';
 import { NodeAttributes } from '../../onnx/node-attributes.js';
 
 /**
- * From which player each element of a value comes. `any`: all elements from the same one, however many there are. A constant comes from
+ * From which feature each element of a value comes, as its position. `any`: all elements from the same one, however many there are. A constant comes from
  * none and has a width.
  */
 export type Origins =
   { readonly columns: readonly number[] } | { readonly any: number } | { readonly constant: number };
 
-/** Columns that come from several players, or in a way that is not known. The message says where. */
+/** Columns that come from several features, or in a way that is not known. The message says where. */
 export class MixedColumns extends Error {
   override readonly name = 'MixedColumns';
 }
@@ -38,7 +38,7 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 ]);
 
 /**
- * Follows a value back to the graph's inputs. `inputs`: the players that fill a row of each.
+ * Follows a value back to the graph's inputs. `inputs`: the features that fill a row of each.
  * @throws MixedColumns
  */
 export function columnOrigins(
@@ -70,14 +70,14 @@ export function columnOrigins(
   return origins;
 }
 
-/** Whatever an operator does: what is made of one player alone comes from that player. */
+/** Whatever an operator does: what is made of one feature alone comes from that feature. */
 function uniform(sources: readonly Origins[], node: OnnxNode): Origins {
-  const players = new Set(
+  const features = new Set(
     sources.flatMap((origins) => ('columns' in origins ? origins.columns : 'any' in origins ? origins.any : [])),
   );
-  const [player] = players;
-  if (player !== undefined && players.size === 1) return { any: player };
-  if (players.size === 0) return { constant: 1 };
+  const [feature] = features;
+  if (feature !== undefined && features.size === 1) return { any: feature };
+  if (features.size === 0) return { constant: 1 };
   throw new MixedColumns(`${node.opType} makes columns of several features`);
 }
 
@@ -88,7 +88,9 @@ function sameElements(inputs: readonly Origins[]): Origins | undefined {
   const fits = inputs.every(
     (origins) => !('constant' in origins) || origins.constant === 1 || origins.constant === first.length,
   );
-  const same = lists.every((list) => list.length === first.length && list.every((player, at) => player === first[at]));
+  const same = lists.every(
+    (list) => list.length === first.length && list.every((feature, at) => feature === first[at]),
+  );
   return fits && same ? { columns: first } : undefined;
 }
 
@@ -101,7 +103,7 @@ function oneHot([input]: readonly Origins[], node: OnnxNode): Origins | undefine
   if (input === undefined || !('columns' in input)) return undefined;
   const attributes = new NodeAttributes(node);
   const categories = attributes.int64s('cats_int64s').length + attributes.strings('cats_strings').length;
-  return { columns: input.columns.flatMap((player) => new Array<number>(categories).fill(player)) };
+  return { columns: input.columns.flatMap((feature) => new Array<number>(categories).fill(feature)) };
 }
 
 function picked([input]: readonly Origins[], node: OnnxNode, graph: OnnxGraph): Origins | undefined {
@@ -109,8 +111,8 @@ function picked([input]: readonly Origins[], node: OnnxNode, graph: OnnxGraph): 
   if (input === undefined || !('columns' in input) || indices === undefined || indices.external) return undefined;
   const { columns } = input;
   const places = Array.from(indices.data() as ArrayLike<number | bigint>, Number);
-  const players = places.map((place) => columns[place < 0 ? place + columns.length : place]);
-  return players.includes(undefined) ? undefined : { columns: players as number[] };
+  const features = places.map((place) => columns[place < 0 ? place + columns.length : place]);
+  return features.includes(undefined) ? undefined : { columns: features as number[] };
 }
 
 function axisOf(node: OnnxNode): number {

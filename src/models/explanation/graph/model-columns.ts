@@ -4,14 +4,14 @@ import type { OnnxGraph } from '../../onnx/graph.js';
 import type { TensorSpec, TensorType } from '../../runtime.js';
 import type { FeatureRow, FeatureSpec } from '../../signature.js';
 import type { TensorEncoder } from '../../tensor-types.js';
-import { playersOf } from '../players.js';
+import { elementsOf } from '../../open-inference/datatypes.js';
 import { columnOrigins } from './column-origins.js';
 
-/** The columns that trees or coefficients see: their values for a row, and the player that each is made of. */
+/** The columns that trees or coefficients see: their values for a row, and the feature that each is made of, as its position. */
 export interface ModelColumns {
   /** @throws Error where the graph itself refuses the row (an unknown category) */
   of(row: FeatureRow): Float64Array;
-  readonly players: readonly number[];
+  readonly features: readonly number[];
 }
 
 export interface ColumnsOptions {
@@ -29,7 +29,7 @@ const columnTypes: readonly TensorType[] = ['float32', 'float64', 'int64', 'int3
 
 /** Compiles what stands before the model's node. @throws MixedColumns; or answers in words why it cannot be compiled */
 export function modelColumns(options: ColumnsOptions): ModelColumns | string {
-  const { graph, value, features, encoder, sample } = options;
+  const { graph, value, encoder, sample } = options;
   const tensors = encoder.encode([sample]);
   const inputs = Object.entries(tensors).map(([name, { type, dims }]): TensorSpec => ({
     name,
@@ -40,11 +40,12 @@ export function modelColumns(options: ColumnsOptions): ModelColumns | string {
   if (typeof compiled === 'string') return compiled;
   const of = (row: FeatureRow) =>
     Float64Array.from(compiled.run(encoder.encode([row]), 1)[value]?.data as ArrayLike<number | bigint>, Number);
-  const origins = columnOrigins(graph, value, inputPlayers(features, encoder));
+  const origins = columnOrigins(graph, value, inputFeatures(options));
   const width = of(sample).length;
-  const players = 'any' in origins ? new Array<number>(width).fill(origins.any) : origins.columns;
-  if (players.length !== width) return `the model sees ${width} columns, of which ${players.length} could be followed`;
-  return { of, players };
+  const features = 'any' in origins ? new Array<number>(width).fill(origins.any) : origins.columns;
+  if (features.length !== width)
+    return `the model sees ${width} columns, of which ${features.length} could be followed`;
+  return { of, features };
 }
 
 function compileColumns(graph: OnnxGraph, value: string, inputs: readonly TensorSpec[]): CompiledGraph | string {
@@ -61,12 +62,11 @@ function compileColumns(graph: OnnxGraph, value: string, inputs: readonly Tensor
   return reason;
 }
 
-/** Which players fill a row of each input. */
-function inputPlayers(
-  features: readonly FeatureSpec[],
-  encoder: TensorEncoder,
-): ReadonlyMap<string, readonly number[]> {
-  const players = playersOf(features);
-  const of = (name: string) => players.flatMap(({ feature }, at) => (features[feature]?.name === name ? at : []));
+/** Which features fill a row of each input, element by element. */
+function inputFeatures({ features, encoder }: ColumnsOptions): ReadonlyMap<string, readonly number[]> {
+  const elements = new Map(
+    features.map(({ name, shape = [] }, at) => [name, new Array<number>(elementsOf(shape)).fill(at)]),
+  );
+  const of = (name: string) => elements.get(name) ?? [];
   return new Map(Object.entries(encoder.inputs).map(([input, names]) => [input, [names].flat().flatMap(of)]));
 }

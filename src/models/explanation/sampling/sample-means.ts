@@ -1,4 +1,4 @@
-/** Means and variances of the players' contributions over the samples, by Welford's method. */
+/** Means and variances of the features' contributions over the samples, by Welford's method. */
 export class SampleMeans {
   samples = 0;
   readonly #sample: Float64Array;
@@ -6,15 +6,15 @@ export class SampleMeans {
   /** Sum of squared differences from the mean. */
   readonly #squares: Float64Array;
 
-  constructor(players: number) {
-    this.#sample = new Float64Array(players);
-    this.#mean = new Float64Array(players);
-    this.#squares = new Float64Array(players);
+  constructor(features: number) {
+    this.#sample = new Float64Array(features);
+    this.#mean = new Float64Array(features);
+    this.#squares = new Float64Array(features);
   }
 
-  /** Adds to a player's contribution in the sample under way. */
-  add(player: number, contribution: number): void {
-    this.#sample[player]! += contribution;
+  /** Adds to a feature's contribution in the sample under way. */
+  add(feature: number, contribution: number): void {
+    this.#sample[feature]! += contribution;
   }
 
   endSample(): void {
@@ -27,8 +27,8 @@ export class SampleMeans {
     this.#sample.fill(0);
   }
 
-  standardErrorOf(player: number): number {
-    return this.samples < 2 ? 0 : Math.sqrt(this.#squares[player]! / (this.samples - 1) / this.samples);
+  standardErrorOf(feature: number): number {
+    return this.samples < 2 ? 0 : Math.sqrt(this.#squares[feature]! / (this.samples - 1) / this.samples);
   }
 
   /** Every standard error is at most `share` of the largest mean, after `least` samples. */

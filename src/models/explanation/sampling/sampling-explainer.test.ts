@@ -13,7 +13,7 @@ import { SamplingExplainer } from './sampling-explainer.js';
 
 const clock = new ManualClock();
 const patient = () => new Deadline(clock, 1000);
-const players = ['a', 'b', 'c', 'd', 'e', 'f'].map((name, feature) => ({ name, feature }));
+const features = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name }));
 const output = { kind: 'other' as const, name: () => 'value', read: (outputs: RowOutputs) => [Number(outputs['y'])] };
 
 /** The same numbers every time (a linear congruential generator). */
@@ -32,10 +32,7 @@ function open(model: Model, background: readonly FeatureRow[], seed = 1) {
       return Promise.resolve(rows.map((row): RowOutputs => ({ y: model(row) })));
     },
   };
-  const explainer = SamplingExplainer.open(
-    { players, features: players.length, background, output, batcher, random: seeded(seed) },
-    patient(),
-  );
+  const explainer = SamplingExplainer.open({ features, background, output, batcher, random: seeded(seed) }, patient());
   return { explainer, batcher, calls: () => calls };
 }
 
@@ -88,6 +85,30 @@ describe('the estimate', () => {
       ['b', 1],
       ['a', 0],
     ]);
+  });
+
+  it('changes an array as a whole', async () => {
+    const model: Model = ([x, list]) => Number(x) + (list as number[]).reduce((sum, value) => sum + value, 0);
+    const seen: FeatureRow[] = [];
+    const batcher = {
+      submit: (rows: readonly FeatureRow[]) => {
+        seen.push(...rows);
+        return Promise.resolve(rows.map((row): RowOutputs => ({ y: model(row) })));
+      },
+    };
+    const background: FeatureRow[] = [[0, [0, 0]]];
+    const parts = { features: [{ name: 'x' }, { name: 'list' }], background, output, batcher };
+    const explainer = await SamplingExplainer.open(parts, patient());
+    const answer = (await explainer.explain([1, [2, 3]], patient())) as Explanation;
+    expect(answer.contributions).toMatchObject([
+      { feature: 'list', index: 1, contribution: 5, standardError: 0 },
+      { feature: 'x', index: 0, contribution: 1, standardError: 0 },
+    ]);
+    expect(seen).not.toContainEqual([1, [2, 0]]);
+    // What is the same in both needs no sample.
+    expect(await explainer.explain([1, [[0], [0]]], patient())).toMatchObject({
+      contributions: [{ feature: 'x' }, { feature: 'list', contribution: 0 }],
+    });
   });
 
   it('stops when it has cost enough', async () => {

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Deadline } from '../../../shared/deadline.js';
 import { messageOf, ServiceError } from '../../../shared/errors.js';
-import type { FeatureScalar } from '../../../shared/feature-value.js';
+import type { FeatureValue } from '../../../shared/feature-value.js';
 import type { RowBatcher } from '../../batching/types.js';
-import type { FeatureRow } from '../../signature.js';
+import type { FeatureRow, FeatureSpec } from '../../signature.js';
 import type { RowOutputs } from '../../tensor-types.js';
 import {
   dropped,
@@ -12,7 +13,6 @@ import {
   type MissingExplanation,
   type RowExplainer,
 } from '../explanation.js';
-import { playerValues, rowOf, type Player } from '../players.js';
 import type { ScoreOutput } from '../score-output.js';
 import { SampleMeans } from './sample-means.js';
 
@@ -28,8 +28,7 @@ const precision = 0.01;
 const reserveMs = 5;
 
 export interface SamplingParts {
-  readonly players: readonly Player[];
-  readonly features: number;
+  readonly features: readonly Pick<FeatureSpec, 'name'>[];
   readonly background: readonly FeatureRow[];
   readonly output: ScoreOutput;
   readonly batcher: Pick<RowBatcher<FeatureRow, RowOutputs>, 'submit'>;
@@ -39,13 +38,12 @@ export interface SamplingParts {
 
 /**
  * An estimate for any model, by permutations (Castro et al. 2009; in antithetic pairs: Mitchell et al. 2022, arXiv:2104.12199): features
- * change one after the other from a background row's value to the row's own, and each gets the change of the score. It stops when it is
+ * change one after the other (an array as a whole) from a background row's value to the row's own, and each gets the change of the score. It stops when it is
  * precise enough, when it has cost enough, or when the time is up.
  */
 export class SamplingExplainer implements RowExplainer {
   readonly explains = { method: 'sampling' } as const;
   readonly #parts: SamplingParts;
-  readonly #background: readonly FeatureScalar[][];
   /** One list of numbers a background row. */
   readonly #scores: readonly (readonly number[])[];
   readonly #random: () => number;
@@ -53,7 +51,6 @@ export class SamplingExplainer implements RowExplainer {
   private constructor(parts: SamplingParts, scores: readonly (readonly number[])[]) {
     this.#parts = parts;
     this.#scores = scores;
-    this.#background = parts.background.map(playerValues);
     this.#random = parts.random ?? Math.random;
   }
 
@@ -70,8 +67,9 @@ export class SamplingExplainer implements RowExplainer {
     try {
       const [answer = []] = await answersTo(this.#parts, [row], deadline);
       const place = this.#placeOf(answer);
-      const means = await this.#sample({ values: playerValues(row), score: answer[place] ?? 0, place }, deadline);
-      if (means.samples < minSamples) return dropped(outOfTime);
+      const target = { row, score: answer[place] ?? 0, place };
+      const means = await this.#sample(target, deadline);
+      if (means === undefined) return dropped(outOfTime);
       return this.#explanation(means, answer, place);
     } catch (error) {
       if (error instanceof ServiceError)
@@ -90,9 +88,13 @@ export class SamplingExplainer implements RowExplainer {
     return answer.length === 2 ? 1 : answer.indexOf(Math.max(...answer));
   }
 
-  async #sample(target: Target, deadline: Deadline): Promise<SampleMeans> {
-    const means = new SampleMeans(this.#parts.players.length);
-    const order = this.#shuffled(this.#background.length);
+  /** undefined when the time does not suffice for an estimate. */
+  async #sample(target: Target, deadline: Deadline): Promise<SampleMeans | undefined> {
+    const { features, background } = this.#parts;
+    const means = new SampleMeans(features.length);
+    // A single feature has all that the score is away from the base: without a sample, and exactly.
+    if (features.length === 1) return means;
+    const order = this.#shuffled(background.length);
     let slowestMs = 0;
     for (let rows = 0, next = 0; rows < maxRows && !means.preciseTo(precision, minSamples);) {
       const before = deadline.remainingMs();
@@ -105,21 +107,21 @@ export class SamplingExplainer implements RowExplainer {
         count += walk.reduce((sum, { states }) => sum + states.length, 0);
       }
       await this.#take(walks, target, means, deadline);
-      rows += Math.max(count, 1);
+      rows += Math.max(count, walks.length);
       slowestMs = Math.max(slowestMs, before - deadline.remainingMs());
     }
-    return means;
+    return means.samples < minSamples ? undefined : means;
   }
 
   /** A permutation and its reverse over the features in which the two rows differ. */
-  #walks({ values }: Target, background: number): readonly Walk[] {
-    const other = this.#background[background] ?? [];
-    const differing = this.#shuffled(values.length).filter((at) => values[at] !== other[at]);
+  #walks({ row }: Target, background: number): readonly Walk[] {
+    const other = this.#parts.background[background] ?? [];
+    const differing = this.#shuffled(row.length).filter((at) => !same(row[at], other[at]));
     return [differing, differing.toReversed()].map((order) => {
       const mixture = [...other];
       const states = order.slice(0, -1).map((at) => {
-        mixture[at] = values[at] ?? null;
-        return rowOf(this.#parts.players, mixture, this.#parts.features);
+        mixture[at] = row[at] ?? null;
+        return [...mixture];
       });
       return { background, order, states };
     });
@@ -133,21 +135,21 @@ export class SamplingExplainer implements RowExplainer {
       const steps = states.map((_, step) => answers[at + step]?.[place] ?? 0);
       const way = [this.#scores[background]?.[place] ?? 0, ...steps, score];
       at += states.length;
-      order.forEach((player, step) => means.add(player, ((way[step + 1] ?? 0) - (way[step] ?? 0)) / 2));
+      order.forEach((feature, step) => means.add(feature, ((way[step + 1] ?? 0) - (way[step] ?? 0)) / 2));
       // A pair is one sample.
       if (number % 2 === 1) means.endSample();
     }
   }
 
   #explanation(means: SampleMeans, answer: readonly number[], place: number): Explanation {
-    const { players, output } = this.#parts;
+    const { features, output } = this.#parts;
     const baseValue = this.#scores.reduce((sum, scores) => sum + (scores[place] ?? 0), 0) / this.#scores.length;
     const values = means.addingUpTo((answer[place] ?? 0) - baseValue);
-    const contributions = players.map(({ name, feature }, at) => ({
+    const contributions = features.map(({ name }, index) => ({
       feature: name,
-      index: feature,
-      contribution: values[at] ?? 0,
-      standardError: means.standardErrorOf(at),
+      index,
+      contribution: values[index] ?? 0,
+      standardError: means.standardErrorOf(index),
     }));
     return {
       method: 'sampling',
@@ -170,16 +172,23 @@ export class SamplingExplainer implements RowExplainer {
 
 /** The row that is explained, its score, and the class or output that the score is of. */
 interface Target {
-  readonly values: readonly FeatureScalar[];
+  readonly row: FeatureRow;
   readonly score: number;
   readonly place: number;
 }
 
-/** The way from a background row to the row: the players in the order in which they change, and the rows between. */
+/** The way from a background row to the row: the features in the order in which they change, and the rows between. */
 interface Walk {
   readonly background: number;
   readonly order: readonly number[];
   readonly states: readonly FeatureRow[];
+}
+
+/** Arrays are equal element by element, nested or flat. */
+function same(one: FeatureValue | undefined, other: FeatureValue | undefined): boolean {
+  return Array.isArray(one) && Array.isArray(other)
+    ? isDeepStrictEqual(one.flat(Infinity), other.flat(Infinity))
+    : one === other;
 }
 
 async function answersTo({ batcher, output }: SamplingParts, rows: readonly FeatureRow[], deadline: Deadline) {

@@ -1,8 +1,8 @@
-import type { FeatureScalar, FeatureValue } from '../../shared/feature-value.js';
-import type { FeatureRow, FeatureSpec } from '../signature.js';
+import type { FeatureScalar, FeatureValue } from '../../../shared/feature-value.js';
+import type { FeatureRow, FeatureSpec } from '../../signature.js';
 
-/** What a contribution is given to: a feature, or one element of an array feature. */
-export interface Player {
+/** What one cell of a file of rows holds: a scalar feature, or one element of an array feature. */
+export interface FeatureCell {
   /** Position in the version's `features`. */
   readonly feature: number;
   /** `credit_score`, `pixels[12]`, `image[0][3]`. */
@@ -11,8 +11,8 @@ export interface Player {
   readonly element?: number;
 }
 
-/** The players of a version, feature by feature; the elements of an array in row-major order. */
-export function playersOf(features: readonly FeatureSpec[]): readonly Player[] {
+/** The cells of a row, feature by feature; the elements of an array in row-major order. */
+export function cellsOf(features: readonly FeatureSpec[]): readonly FeatureCell[] {
   return features.flatMap((spec, feature) =>
     spec.shape === undefined
       ? [{ feature, name: spec.name }]
@@ -27,18 +27,11 @@ function suffixes(shape: readonly number[]): readonly string[] {
   );
 }
 
-/** The values of a row, one a player. */
-export function playerValues(row: FeatureRow): FeatureScalar[] {
-  return row.flatMap((value) =>
-    Array.isArray(value) ? (value.flat(Infinity) as FeatureScalar[]) : [value as FeatureScalar],
-  );
-}
-
 /** The row that has these values; arrays are flat. */
-export function rowOf(players: readonly Player[], values: readonly FeatureScalar[], features: number): FeatureRow {
+export function rowOf(cells: readonly FeatureCell[], values: readonly FeatureScalar[], features: number): FeatureRow {
   const row = new Array<FeatureValue>(features).fill(null);
   const arrays = new Map<number, FeatureScalar[]>();
-  players.forEach(({ feature, element }, at) => {
+  cells.forEach(({ feature, element }, at) => {
     const value = values[at] ?? null;
     if (element === undefined) row[feature] = value;
     else arrays.set(feature, [...(arrays.get(feature) ?? []), value]);
