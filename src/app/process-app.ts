@@ -5,7 +5,7 @@ import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
-import type { ModelServers } from '../models/runtimes/open-inference/model-servers.js';
+import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
 import type { Catalogue } from '../models/lifecycle/catalogue.js';
 import type { ModelsObserver } from '../models/index.js';
 import { accessObserver, overloadObserver } from '../observability/access-observer.js';
@@ -157,10 +157,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     const models = modelsObserver(instruments, logger);
     const modelServers = openModelServers(config, modelServersObserver(instruments, logger));
     life.running('model servers', modelServers, (it) => it.close());
-    const catalogue = openCatalogue(config, views, modelServers, {
-      ...models,
-      batchRun: (run) => tellBatch(run, models, admission),
-    });
+    const catalogue = openCatalogue(config, views, modelServers, tellingAdmission(models, admission));
     life.running('models', catalogue, (it) => it.close());
     const loopDelay = new LoopDelay();
     beforeSnapshot(() => {
@@ -240,10 +237,17 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
   }
 }
 
-type BatchRun = Parameters<ModelsObserver['batchRun']>[0];
-
 /** Waits behind the event loop say how long the queues of the models are; those on it are known to admission already. */
-function tellBatch(run: BatchRun, models: ModelsObserver, admission: AdmissionControl): void {
-  models.batchRun(run);
-  if (run.offLoop) admission.queueWaited(run.waitedUs / 1000);
+function tellingAdmission(models: ModelsObserver, admission: AdmissionControl): ModelsObserver {
+  return {
+    ...models,
+    batchRun: (run) => {
+      models.batchRun(run);
+      if (run.offLoop) admission.queueWaited(run.waitedUs / 1000);
+    },
+    explanationWaited: (facts) => {
+      models.explanationWaited(facts);
+      admission.queueWaited(facts.waitedUs / 1000);
+    },
+  };
 }

@@ -121,6 +121,12 @@ export const metricDefinitions = {
     ['model_id', 'method'],
     stageBuckets,
   ),
+  explanationWait: histogram(
+    'inference_explanation_wait_seconds',
+    "Time that an explanation waited for others in its version's thread.",
+    ['model_id'],
+    stageBuckets,
+  ),
   compiledChecks: counter(
     'inference_compiled_checks_total',
     'Rows answered by the compiled form of a model that onnxruntime computed again: agreed, differed, or unanswered.',

@@ -45,12 +45,17 @@ function lifecycleFacts(
   };
 }
 
-function explanationFacts({ explanations, explanationSeconds }: Instruments): Pick<ModelsObserver, 'explained'> {
+function explanationFacts({
+  explanations,
+  explanationSeconds,
+  explanationWait,
+}: Instruments): Pick<ModelsObserver, 'explained' | 'explanationWaited'> {
   return {
     explained: ({ modelId: model_id, method, outcome, microseconds }) => {
       explanations.inc({ model_id, method: method ?? 'none', outcome });
       if (outcome === 'given') explanationSeconds.observe({ model_id, method: method ?? 'none' }, microseconds / 1e6);
     },
+    explanationWaited: ({ modelId: model_id, waitedUs }) => explanationWait.observe({ model_id }, waitedUs / 1e6),
   };
 }
 

@@ -34,6 +34,7 @@ describe('modelsObserver', () => {
     const name = { modelId: 'm', version: '1' };
     observer.batchRun({ ...name, rows: 7, microseconds: 50, waitedUs: 3, offLoop: false });
     observer.rowsDropped({ ...name, rows: 2, reason: 'queue_full' });
+    observer.explanationWaited({ ...name, waitedUs: 2000 });
     observer.batchSplit({ ...name, rows: 2, error: new Error('poison') });
     observer.workerCrashed({ ...name, reason: 'gone', pending: 1, retryInMs: 100 });
     expect(await series('inference_rows_dropped_total')).toMatchObject([{ value: 2 }]);

@@ -22,6 +22,7 @@ export const silentModelsObserver: ModelsObserver = {
   rowsDropped: nothing,
   batchSplit: nothing,
   explained: nothing,
+  explanationWaited: nothing,
 };
 
 export const silentModelServerObserver: ModelServerObserver = {

@@ -46,7 +46,13 @@ export interface CheckOptions {
   readonly clock: Clock;
 }
 
-const silent = { batchRun: () => {}, rowsDropped: () => {}, batchSplit: () => {}, explained: () => {} };
+const silent = {
+  batchRun: () => {},
+  rowsDropped: () => {},
+  batchSplit: () => {},
+  explained: () => {},
+  explanationWaited: () => {},
+};
 
 /** Loads the version in `directory` (…/<model_id>/<version>), scores its golden rows and drops it. Throws for nothing in the folder. */
 export async function checkVersionFolder(directory: string, options: CheckOptions): Promise<VersionCheck> {

@@ -11,4 +11,6 @@ export interface ExplanationObserver {
       readonly microseconds: number;
     },
   ): void;
+  /** An explanation that leaves the event loop stood `waitedUs` behind others until its version's thread began with it. */
+  explanationWaited(facts: VersionName & { readonly waitedUs: number }): void;
 }

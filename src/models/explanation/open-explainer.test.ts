@@ -127,7 +127,10 @@ describe('the deadline', () => {
   it.each(['forest-binary', 'boosting-regression'])('drops the explanation of %s, not the prediction', async (name) => {
     const one = named(name);
     const facts: unknown[] = [];
-    const observer = { explained: ({ outcome }: { outcome: string }) => void facts.push(outcome) };
+    const observer = {
+      explained: ({ outcome }: { outcome: string }) => void facts.push(outcome),
+      explanationWaited: () => undefined,
+    };
     const loaded = await loadVersion({ onnx: bytesOf(one), manifest, sidecar: one.sidecar }, { observer });
     const row = one.rows[0] as FeatureRow;
     const [prediction] = await loaded.serving.predict([row], soon());

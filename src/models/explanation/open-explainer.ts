@@ -43,6 +43,8 @@ export interface ExplainerOptions {
   /** An explanation that costs more microseconds leaves the event loop. */
   readonly threadThresholdUs: number;
   readonly clock: Clock;
+  /** Told how long a row waited for the thread of its version. */
+  readonly waited: (microseconds: number) => void;
 }
 
 export interface OpenedExplainer {
@@ -123,7 +125,7 @@ class ExplainerOpening {
 
   /** Or why not, in words. */
   async #exact(sidecar: ExplainFile | undefined, output: ScoreOutput): Promise<RowExplainer | string> {
-    const { folder, features, encoder, threadThresholdUs } = this.#options;
+    const { folder, features, encoder } = this.#options;
     const bytes = await fileIfThere(join(folder, modelFile));
     if (bytes === undefined) return 'its trees or coefficients are not in its folder';
     const graph = readOnnxGraph(bytes);
@@ -137,7 +139,7 @@ class ExplainerOpening {
     if (!(await this.#agrees(method, node, { columns, output }))) {
       return 'what the graph answers is not what its trees or coefficients say';
     }
-    const values = measuredValues(method, columns.of(sample), threadThresholdUs);
+    const values = measuredValues(method, columns.of(sample), this.#options);
     return new ExactExplainer({ ...method, values, meaning: node.meaning, columns, features, output });
   }
 

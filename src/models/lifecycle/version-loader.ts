@@ -147,15 +147,18 @@ export class VersionLoader {
   }
 
   #explainer(
-    { folder, runtime, plan }: LoadedParts,
+    { name, folder, runtime, plan }: LoadedParts,
     checks: readonly FeatureCheck[],
     batcher: VersionBatcher,
   ): Promise<OpenedExplainer> {
     const { features, encoder, mapper } = plan;
-    const { clock, explanationThresholdUs: threadThresholdUs } = this.#options;
+    const { clock, observer, explanationThresholdUs: threadThresholdUs } = this.#options;
+    const waited = (waitedUs: number) => observer.explanationWaited({ ...name, waitedUs });
     const { signature } = runtime;
     const classes = mapper.classes;
-    return openExplainer({ folder, features, checks, encoder, signature, classes, batcher, threadThresholdUs, clock });
+    return openExplainer({
+      ...{ folder, features, checks, encoder, signature, classes, batcher, threadThresholdUs, clock, waited },
+    });
   }
 }
 

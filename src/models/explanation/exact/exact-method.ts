@@ -3,7 +3,7 @@ import { coversOf, explainFile, meansFor } from '../files/explain-file.js';
 import { ExplanationFault } from '../files/explanation-fault.js';
 import type { ScoredLinear, ScoredNode, ScoredTrees } from '../graph/scored-node.js';
 import { shapleyOf, type ShapleyWork } from '../thread/shapley-work.js';
-import { ThreadValues } from '../thread/thread-values.js';
+import { ThreadValues, type ThreadValuesOptions } from '../thread/thread-values.js';
 import { InlineValues, type ColumnValues } from './exact-explainer.js';
 import { LinearShapley, meansOf } from './linear.js';
 import { orderTrees } from './ordered-trees.js';
@@ -60,15 +60,20 @@ function linearMethod(
   return means && { method: 'linear', shapley: new LinearShapley(linear, means) };
 }
 
+export interface ValuesPlace extends Pick<ThreadValuesOptions, 'clock' | 'waited'> {
+  /** What costs more microseconds leaves the event loop. */
+  readonly threadThresholdUs: number;
+}
+
 /** Measures one row, and chooses where rows are explained. */
 export function measuredValues(
   { shapley, work }: ExactMethod,
   row: Float64Array,
-  threadThresholdUs: number,
+  { threadThresholdUs, clock, waited }: ValuesPlace,
 ): ColumnValues {
   const costUs = measure(shapley, row);
   return work !== undefined && costUs > threadThresholdUs
-    ? new ThreadValues({ work, costUs })
+    ? new ThreadValues({ work, costUs, clock, waited })
     : new InlineValues(shapley, costUs);
 }
 

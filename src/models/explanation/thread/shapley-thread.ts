@@ -6,6 +6,9 @@ if (parentPort !== null) {
   const port = parentPort;
   const shapley = shapleyOf(workerData as ShapleyWork);
   port.on('message', ({ id, row, target }: ValuesRequest) => {
-    port.postMessage({ id, values: shapley.valuesOf(row, target) } satisfies ValuesReply);
+    const started = performance.now();
+    const values = shapley.valuesOf(row, target);
+    const microseconds = (performance.now() - started) * 1000;
+    port.postMessage({ id, values, microseconds } satisfies ValuesReply);
   });
 }

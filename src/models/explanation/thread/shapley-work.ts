@@ -29,4 +29,6 @@ export interface ValuesRequest {
 export interface ValuesReply {
   readonly id: number;
   readonly values: Float64Array;
+  /** What computing them took. */
+  readonly microseconds: number;
 }

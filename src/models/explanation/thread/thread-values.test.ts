@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../shared/clock.js';
+import { ManualClock, systemClock } from '../../../shared/clock.js';
 import { Deadline } from '../../../shared/deadline.js';
 import type { ShapleyWork, ValuesRequest } from './shapley-work.js';
 import type { ShapleyThread } from './start-shapley-thread.js';
@@ -12,7 +12,8 @@ class FakeThread extends EventEmitter implements ShapleyThread {
     this.asked.push(request);
   }
   answer(): void {
-    for (const { id } of this.asked.splice(0)) this.emit('message', { id, values: Float64Array.of(id) });
+    for (const { id } of this.asked.splice(0))
+      this.emit('message', { id, values: Float64Array.of(id), microseconds: 100 });
   }
   crash(): void {
     this.emit('error', new Error('boom'));
@@ -31,12 +32,14 @@ const deadline = (milliseconds = 60_000) => new Deadline(systemClock, millisecon
 
 function setUp() {
   const threads: FakeThread[] = [];
+  const clock = new ManualClock();
+  const waits: number[] = [];
   const values = new ThreadValues({
-    work,
-    costUs: 100,
+    ...{ work, costUs: 100, clock },
+    waited: (microseconds) => void waits.push(microseconds),
     start: () => (threads.push(new FakeThread()), threads.at(-1)!),
   });
-  return { values, threads };
+  return { values, threads, clock, waits };
 }
 
 describe('values from a thread', () => {
@@ -48,6 +51,19 @@ describe('values from a thread', () => {
     expect((await Promise.all(both)).map(([value]) => value)).toEqual([0, 1]);
     expect(values.costUs).toBe(100);
     expect(threads).toHaveLength(1);
+  });
+
+  it('tells how long each stood behind others', async () => {
+    const { values, threads, clock, waits } = setUp();
+    const first = values.valuesOf(row, 0, deadline());
+    clock.advance(0.1);
+    threads[0]!.answer();
+    const late = expect(values.valuesOf(row, 0, deadline(1))).rejects.toThrow('the time allowed');
+    clock.advance(3);
+    await late;
+    threads[0]!.answer();
+    await first;
+    expect(waits.map(Math.round)).toEqual([0, 2900]);
   });
 
   it('refuses more than may wait', async () => {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../shared/clock.js';
 import type { Deadline } from '../../../shared/deadline.js';
 import type { ColumnValues } from '../exact/exact-explainer.js';
 import { outOfTime } from '../explanation.js';
@@ -10,6 +11,7 @@ const maxWaiting = 64;
 const maxCrashes = 5;
 
 interface Waiting {
+  readonly since: number;
   readonly resolve: (values: Float64Array) => void;
   readonly reject: (error: Error) => void;
 }
@@ -17,6 +19,9 @@ interface Waiting {
 export interface ThreadValuesOptions {
   readonly work: ShapleyWork;
   readonly costUs: number;
+  readonly clock: Clock;
+  /** Told of each row that was computed: how long it had waited for those before it. */
+  readonly waited: (microseconds: number) => void;
   readonly start?: StartShapleyThread;
 }
 
@@ -51,6 +56,7 @@ export class ThreadValues implements ColumnValues {
       const settle = () => signal.removeEventListener('abort', onAbort);
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.set(id, {
+        since: this.#options.clock.monotonic(),
         resolve: (values) => (settle(), resolve(values)),
         reject: (error) => (settle(), reject(error)),
       });
@@ -67,14 +73,21 @@ export class ThreadValues implements ColumnValues {
   #start(): ShapleyThread {
     const thread = (this.#options.start ?? startShapleyThread)(this.#options.work);
     thread.unref();
-    thread.on('message', ({ id, values }: ValuesReply) => {
-      this.#waiting.get(id)?.resolve(values);
-      this.#waiting.delete(id);
-    });
+    thread.on('message', (reply: ValuesReply) => this.#answered(reply));
     let reason = 'its thread ended';
     thread.on('error', (error) => (reason = `its thread crashed: ${error.message}`));
     thread.on('exit', () => this.#ended(reason));
     return thread;
+  }
+
+  /** Also for those whose deadline is over: how long they waited is true all the same. */
+  #answered({ id, values, microseconds }: ValuesReply): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    const { clock, waited } = this.#options;
+    waited(Math.max(0, (clock.monotonic() - waiting.since) * 1000 - microseconds));
+    waiting.resolve(values);
   }
 
   #ended(reason: string): void {
