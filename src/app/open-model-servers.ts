@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
 import type { ModelServerObserver } from '../models/index.js';
-import { ModelServers } from '../models/runtimes/open-inference/model-servers.js';
+import { ModelServers } from '../models/runtimes/remote/model-servers.js';
 import { systemClock } from '../shared/clock.js';
 
 /** The remote model servers of this process; nothing is called before a model asks for it. */

@@ -6,7 +6,7 @@ import { VersionLoader } from '../models/lifecycle/version-loader.js';
 import type { ModelsObserver } from '../models/observer.js';
 import { loadOnnxRuntime } from '../models/runtimes/onnx/load-onnx-runtime.js';
 import { loadOpenInferenceRuntime } from '../models/runtimes/open-inference/load-open-inference-runtime.js';
-import type { ModelServers } from '../models/runtimes/open-inference/model-servers.js';
+import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
 import { ModelLoadError } from '../models/model-load-error.js';
 import type { LoadRuntime } from '../models/runtime-loader.js';
 import { systemClock } from '../shared/clock.js';

@@ -5,7 +5,7 @@ import { DirectoryRegistry } from '../models/registry/directory-registry.js';
 import type { Registry } from '../models/registry/registry.js';
 import { RemoteRegistry } from '../models/registry/remote-registry.js';
 import { listModelsOf } from '../models/runtimes/open-inference/list-models.js';
-import type { ModelServers } from '../models/runtimes/open-inference/model-servers.js';
+import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
 
 /** Where models come from: the folder, then what the model server holds beside it. */
 export function openRegistry(config: Config, servers: ModelServers): Registry {

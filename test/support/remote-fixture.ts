@@ -4,8 +4,8 @@ import { Deadline } from '../../src/shared/deadline.js';
 import type { ServiceError } from '../../src/shared/errors.js';
 import type { TensorMap } from '../../src/models/index.js';
 import { loadOpenInferenceRuntime } from '../../src/models/runtimes/open-inference/load-open-inference-runtime.js';
-import { ModelServers } from '../../src/models/runtimes/open-inference/model-servers.js';
-import type { OpenInferenceRuntime } from '../../src/models/runtimes/open-inference/open-inference-runtime.js';
+import { ModelServers } from '../../src/models/runtimes/remote/model-servers.js';
+import type { RemoteRuntime } from '../../src/models/runtimes/remote/remote-runtime.js';
 import { FakeModelServer } from './fake-model-server.js';
 
 /** What the runtime tells, as lines. */
@@ -57,12 +57,12 @@ export class RemoteFixture {
     return servers;
   }
 
-  load(servers: ModelServers, url = this.server.url): Promise<OpenInferenceRuntime> {
+  load(servers: ModelServers, url = this.server.url): Promise<RemoteRuntime> {
     return loadFrom(servers, url);
   }
 }
 
-export function loadFrom(servers: ModelServers, url: string): Promise<OpenInferenceRuntime> {
+export function loadFrom(servers: ModelServers, url: string): Promise<RemoteRuntime> {
   const remote = { runtime: 'open-inference', url, model: 'half', version: undefined } as const;
   return loadOpenInferenceRuntime({ modelId: 'half', remote, servers });
 }
@@ -71,7 +71,7 @@ export const rows = (...values: number[]): TensorMap => ({
   x: { type: 'float32', dims: [values.length, 1], data: Float32Array.from(values) },
 });
 export const within = (milliseconds = 20_000) => new Deadline(systemClock, milliseconds);
-export const predict = async (runtime: OpenInferenceRuntime, deadline = within()) =>
+export const predict = async (runtime: RemoteRuntime, deadline = within()) =>
   (await runtime.predictBatch(rows(2), 1, deadline))['y']?.data[0];
 export const failure = (work: Promise<unknown>): Promise<ServiceError> =>
   work.then(

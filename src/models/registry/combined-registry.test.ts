@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeModelServer } from '../../../test/support/fake-model-server.js';
 import { listModelsOf } from '../runtimes/open-inference/list-models.js';
-import { ServerClient } from '../runtimes/open-inference/server-client.js';
+import { ServerClient } from '../runtimes/remote/server-client.js';
 import { CombinedRegistry } from './combined-registry.js';
 import type { Registry, RegistrySnapshot } from './registry.js';
 import { RemoteRegistry } from './remote-registry.js';

@@ -1,30 +1,21 @@
 import { isPlainObject } from '../../../shared/json.js';
 import { fromBinary } from '../../open-inference/binary-tensors.js';
-import { datatypeOf, tensorTypeOf, TensorFormatError } from '../../open-inference/datatypes.js';
+import { tensorTypeOf, TensorFormatError } from '../../open-inference/datatypes.js';
 import { fromJsonList } from '../../open-inference/json-tensors.js';
-import type { GraphSignature, Tensor, TensorMap, TensorSpec } from '../../runtime.js';
+import type { GraphSignature, Tensor } from '../../runtime.js';
+import { checkedOutput, parsedJson, type RemoteAnswer } from '../remote/remote-protocol.js';
+import type { ServerAnswer } from '../remote/server-client.js';
+import { WrongAnswer } from '../remote/wrong-answer.js';
 import { headerLengthHeader } from './infer-request.js';
-import type { ServerAnswer } from './server-client.js';
-
-/** An answer that is no prediction of this model, in words. */
-export class WrongAnswer extends Error {
-  override readonly name = 'WrongAnswer';
-}
-
-export interface InferAnswer {
-  readonly outputs: TensorMap;
-  /** The version that says that it answered. */
-  readonly modelVersion: string | undefined;
-}
 
 /** @throws WrongAnswer unless every output of the signature is there, of its type and shape, for `rows` rows */
-export function readInferAnswer(answer: ServerAnswer, signature: GraphSignature, rows: number): InferAnswer {
+export function readInferAnswer(answer: ServerAnswer, signature: GraphSignature, rows: number): RemoteAnswer {
   const { json, blobs } = split(answer);
-  const body = parsed(json);
+  const body = parsedJson(json);
   if (!isPlainObject(body) || !Array.isArray(body['outputs'])) throw new WrongAnswer('it has no outputs');
   const tensors = tensorsOf(body['outputs'], blobs);
   const outputs: Record<string, Tensor> = {};
-  for (const spec of signature.outputs) outputs[spec.name] = checked(spec, tensors.get(spec.name), rows);
+  for (const spec of signature.outputs) outputs[spec.name] = checkedOutput(spec, tensors.get(spec.name), rows);
   const version = body['model_version'];
   return { outputs, modelVersion: typeof version === 'string' ? version : undefined };
 }
@@ -35,14 +26,6 @@ function split({ headers, body }: ServerAnswer): { readonly json: Buffer; readon
   const length = typeof header === 'string' && /^\d{1,12}$/.test(header) ? Number(header) : Number.NaN;
   if (!(length <= body.length)) throw new WrongAnswer('its header says that its JSON part is longer than the whole');
   return { json: body.subarray(0, length), blobs: body.subarray(length) };
-}
-
-function parsed(json: Buffer): unknown {
-  try {
-    return JSON.parse(json.toString('utf8'));
-  } catch (error) {
-    throw new WrongAnswer('it is not JSON', { cause: error });
-  }
 }
 
 function tensorsOf(list: readonly unknown[], blobs: Buffer): Map<string, Tensor> {
@@ -76,18 +59,4 @@ function form(entry: unknown) {
   const size = isPlainObject(parameters) ? parameters['binary_data_size'] : undefined;
   const binarySize = Number.isSafeInteger(size) && (size as number) >= 0 ? (size as number) : undefined;
   return { name, dims: shape, type, data, binarySize };
-}
-
-function checked(spec: TensorSpec, tensor: Tensor | undefined, rows: number): Tensor {
-  const { name, type, dims } = spec;
-  if (tensor === undefined) throw new WrongAnswer(`output '${name}' is missing`);
-  if (tensor.type !== type) {
-    throw new WrongAnswer(`output '${name}' is ${datatypeOf(tensor.type)}, not ${datatypeOf(type)}`);
-  }
-  const wanted = [rows, ...dims.slice(1)];
-  const fits =
-    tensor.dims.length === wanted.length && wanted.every((want, at) => want === null || want === tensor.dims[at]);
-  if (fits) return tensor;
-  const shape = wanted.map((dimension) => dimension ?? -1).join(', ');
-  throw new WrongAnswer(`output '${name}' has the shape [${tensor.dims.join(', ')}], not [${shape}]`);
 }

@@ -1,7 +1,7 @@
 import { isPlainObject } from '../../../shared/json.js';
 import type { ListedModel, ListModels } from '../../registry/remote-registry.js';
 import { remoteModel } from './remote-model.js';
-import type { ServerClient } from './server-client.js';
+import type { ServerClient } from '../remote/server-client.js';
 import { fetchJson } from './signature-watch.js';
 
 export interface ListModelsOptions {

@@ -1,11 +1,13 @@
 import { ModelLoadError } from '../../model-load-error.js';
-import type { ModelServers } from './model-servers.js';
-import { OpenInferenceRuntime } from './open-inference-runtime.js';
 import type { RemoteSource } from '../../runtime-loader.js';
-import { isServerUrl, remoteModel } from './remote-model.js';
+import type { ModelServers } from '../remote/model-servers.js';
+import { RemoteRuntime } from '../remote/remote-runtime.js';
+import { ServerFault } from '../remote/server-client.js';
+import { isServerUrl } from '../remote/server-url.js';
+import { inferProtocol } from './infer-protocol.js';
+import { remoteModel } from './remote-model.js';
 import { readRemoteSignature } from './remote-signature.js';
-import { ServerFault } from './server-client.js';
-import { modelMetadata, offersBinary } from './signature-watch.js';
+import { modelMetadata, offersBinary, SignatureWatch } from './signature-watch.js';
 
 export interface OpenInferenceSource {
   readonly modelId: string;
@@ -21,7 +23,7 @@ export async function loadOpenInferenceRuntime({
   modelId,
   remote,
   servers,
-}: OpenInferenceSource): Promise<OpenInferenceRuntime> {
+}: OpenInferenceSource): Promise<RemoteRuntime> {
   const { url, model } = remote;
   if (!isServerUrl(url))
     throw new ModelLoadError(['its url must be http(s)://host:port, without user, query and fragment']);
@@ -37,7 +39,9 @@ export async function loadOpenInferenceRuntime({
     if (read.signature === undefined) throw new ModelLoadError(read.problems);
     const binary = await offersBinary(backend.client, timeoutMs);
     const { signature, notes } = read;
-    return new OpenInferenceRuntime({ modelId, remote: target, backend, signature, binary, notes, options });
+    const protocol = inferProtocol(target, signature, binary);
+    const watch = new SignatureWatch({ modelId, remote: target, backend, signature, options });
+    return new RemoteRuntime({ modelId, backend, signature, protocol, watch, notes, options });
   } catch (error) {
     if (error instanceof ServerFault)
       throw passing(`the model server ${backend.client.server}: ${error.message}`, error);

@@ -4,7 +4,7 @@ import { FakeModelServer, json, type Infer } from '../../../../test/support/fake
 import { Facts, failure, loadFrom, predict, RemoteFixture } from '../../../../test/support/remote-fixture.js';
 import { systemClock, type Clock } from '../../../shared/clock.js';
 import { runtimeContract } from '../../runtime.contract.js';
-import { ModelServers } from './model-servers.js';
+import { ModelServers } from '../remote/model-servers.js';
 
 let fixture: RemoteFixture;
 beforeEach(async () => {

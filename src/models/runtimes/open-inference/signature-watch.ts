@@ -1,8 +1,10 @@
 import { isPlainObject } from '../../../shared/json.js';
 import type { Deadline } from '../../../shared/deadline.js';
-import type { RemoteRuntimeParts } from './open-inference-runtime.js';
+import type { GraphSignature } from '../../runtime.js';
+import type { ModelServersOptions, RemoteBackend } from '../remote/model-servers.js';
+import type { ModelWatch } from '../remote/remote-protocol.js';
 import { readRemoteSignature, signatureChange } from './remote-signature.js';
-import { ServerFault, type ServerClient } from './server-client.js';
+import { ServerFault, type ServerClient } from '../remote/server-client.js';
 import type { RemoteModel } from './remote-model.js';
 
 /** How long the last look at the metadata is trusted. */
@@ -40,29 +42,35 @@ export function modelMetadata(
   return fetchJson(client, remote.path, limits);
 }
 
+export interface WatchedModel {
+  readonly modelId: string;
+  readonly remote: RemoteModel;
+  readonly backend: RemoteBackend;
+  /** As it was loaded. */
+  readonly signature: GraphSignature;
+  readonly options: Pick<ModelServersOptions, 'timeoutMs' | 'clock' | 'observer'>;
+}
+
 /**
  * Looks again, now and then, at the metadata that a loaded version was made from. A look that fails says nothing: the answers
  * themselves are checked too.
  */
-export class SignatureWatch {
-  /** How the signature differs from the one that was loaded; undefined while it does not. */
+export class SignatureWatch implements ModelWatch {
   change: string | undefined;
-  readonly #parts: RemoteRuntimeParts;
+  readonly #parts: WatchedModel;
   #lookedAt: number;
   #looking: Promise<void> | undefined;
   #version: string | undefined;
 
-  constructor(parts: RemoteRuntimeParts) {
+  constructor(parts: WatchedModel) {
     this.#parts = parts;
     this.#lookedAt = parts.options.clock.monotonic();
   }
 
-  /** Starts a look where the last one is too old; nobody waits for it. */
   keepUp(): void {
     if (this.#parts.options.clock.monotonic() - this.#lookedAt > trustedMs) void this.#look();
   }
 
-  /** Another version answered than before: its metadata counts before its answer does. */
   async heedVersion(version: string | undefined, deadline: Deadline): Promise<void> {
     const first = this.#version === undefined;
     if (version === this.#version) return;
@@ -70,7 +78,6 @@ export class SignatureWatch {
     if (!first) await this.lookWithin(deadline);
   }
 
-  /** Looks now, as long as the deadline lets it. */
   async lookWithin(deadline: Deadline): Promise<void> {
     if (deadline.expired || deadline.cancelled) return;
     try {

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../../shared/errors.js';
 import type { ServerAnswer, ServerFault } from './server-client.js';
-import type { WrongAnswer } from './infer-answer.js';
+import type { WrongAnswer } from './wrong-answer.js';
 
 const longestRetryAfterSeconds = 3600;
 

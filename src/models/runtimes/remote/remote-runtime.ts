@@ -2,26 +2,30 @@ import type { Deadline } from '../../../shared/deadline.js';
 import { ServiceError } from '../../../shared/errors.js';
 import { isRefusal, type Permit } from '../../../resilience/circuit-breaker.js';
 import type { RuntimeDescription } from '../../catalogue.js';
-import { elementsOf } from '../../open-inference/datatypes.js';
 import type { GraphSignature, TensorMap } from '../../runtime.js';
 import type { LocalRuntime } from '../../runtime-loader.js';
-import { readInferAnswer, WrongAnswer, type InferAnswer } from './infer-answer.js';
-import { binaryRequest, jsonRequest, type InferRequest } from './infer-request.js';
+import { largestAnswer } from './answer-size.js';
+import { checkInputs } from './check-inputs.js';
 import type { ModelServersOptions, RemoteBackend } from './model-servers.js';
 import type { ServerCallResult } from '../../model-server-observer.js';
-import type { RemoteModel } from './remote-model.js';
+import {
+  mostRows,
+  type ModelWatch,
+  type RemoteAnswer,
+  type RemoteProtocol,
+  type RemoteRequest,
+} from './remote-protocol.js';
 import { ServerFault, type ServerAnswer } from './server-client.js';
 import { changedError, faultError, refusedError, statusError, wrongAnswerError } from './server-errors.js';
-import { SignatureWatch } from './signature-watch.js';
-import { largestAnswer } from './answer-size.js';
+import { WrongAnswer } from './wrong-answer.js';
 
 export interface RemoteRuntimeParts {
   readonly modelId: string;
-  readonly remote: RemoteModel;
   readonly backend: RemoteBackend;
   readonly signature: GraphSignature;
-  /** The server takes and gives tensors in binary form. */
-  readonly binary: boolean;
+  readonly protocol: RemoteProtocol;
+  /** undefined where the protocol cannot ask for a signature. */
+  readonly watch: ModelWatch | undefined;
   readonly notes: readonly string[];
   readonly options: Pick<ModelServersOptions, 'timeoutMs' | 'clock' | 'observer'>;
 }
@@ -29,8 +33,8 @@ export interface RemoteRuntimeParts {
 /** A caller's time that ends sooner than this says nothing about the server. */
 const tellingMs = 1000;
 
-/** A model on a server that speaks the Open Inference Protocol over REST. Made by `loadOpenInferenceRuntime`. */
-export class OpenInferenceRuntime implements LocalRuntime {
+/** A model on a server, reached by HTTP. Made by `loadOpenInferenceRuntime` and `loadMlflowRuntime`. */
+export class RemoteRuntime implements LocalRuntime {
   readonly signature: GraphSignature;
   readonly notes: readonly string[];
   readonly cost = undefined;
@@ -40,7 +44,6 @@ export class OpenInferenceRuntime implements LocalRuntime {
   /** The way there and back counts: a run may take what a quarter of an attempt may. */
   readonly runTimeUs: number;
   readonly #parts: RemoteRuntimeParts;
-  readonly #watch: SignatureWatch;
   #inFlight = 0;
   #closed = false;
   readonly #idle: (() => void)[] = [];
@@ -49,10 +52,9 @@ export class OpenInferenceRuntime implements LocalRuntime {
     const { signature, notes, options } = parts;
     this.signature = signature;
     this.notes = notes;
-    this.maxRows = signature.inputs.some(({ dims }) => dims[0] === 1) ? 1 : undefined;
+    this.maxRows = mostRows(signature);
     this.runTimeUs = options.timeoutMs * 250;
     this.#parts = parts;
-    this.#watch = new SignatureWatch(parts);
   }
 
   async predictBatch(inputs: TensorMap, rows: number, deadline: Deadline): Promise<TensorMap> {
@@ -68,7 +70,7 @@ export class OpenInferenceRuntime implements LocalRuntime {
   }
 
   describe(): RuntimeDescription {
-    return { runtime: 'open-inference', executor: 'remote' };
+    return { runtime: this.#parts.protocol.name, executor: 'remote' };
   }
 
   async close(): Promise<void> {
@@ -77,21 +79,26 @@ export class OpenInferenceRuntime implements LocalRuntime {
   }
 
   async #predict(inputs: TensorMap, rows: number, deadline: Deadline): Promise<TensorMap> {
-    const { modelId } = this.#parts;
-    this.#watch.keepUp();
-    if (this.#watch.change !== undefined) throw changedError(modelId, this.#watch.change);
+    const { watch } = this.#parts;
+    watch?.keepUp();
+    this.#refuseChanged();
     const permit = this.#enter();
     try {
       const answer = await this.#answer(inputs, rows, deadline);
-      await this.#watch.heedVersion(answer.modelVersion, deadline);
+      await watch?.heedVersion(answer.modelVersion, deadline);
       permit.succeeded();
       this.#parts.backend.budget.earn();
       this.#tell('answered');
-      if (this.#watch.change !== undefined) throw changedError(modelId, this.#watch.change);
+      this.#refuseChanged();
       return answer.outputs;
     } catch (error) {
       throw await this.#failed(error, permit, deadline);
     }
+  }
+
+  #refuseChanged(): void {
+    const { watch, modelId } = this.#parts;
+    if (watch?.change !== undefined) throw changedError(modelId, watch.change);
   }
 
   #enter(): Permit {
@@ -102,23 +109,20 @@ export class OpenInferenceRuntime implements LocalRuntime {
     throw refusedError(modelId, permit.retryAfterMs);
   }
 
-  async #answer(inputs: TensorMap, rows: number, deadline: Deadline): Promise<InferAnswer> {
-    const { signature } = this;
-    const encode = this.#parts.binary ? binaryRequest : jsonRequest;
-    const timeoutMs = this.#parts.options.timeoutMs;
-    const request = encode(signature, inputs, Math.ceil(Math.min(timeoutMs, deadline.remainingMs()) * 1000));
-    const answer = await this.#send(request, rows, deadline);
+  async #answer(inputs: TensorMap, rows: number, deadline: Deadline): Promise<RemoteAnswer> {
+    const { protocol, options } = this.#parts;
+    const timeoutUs = Math.ceil(Math.min(options.timeoutMs, deadline.remainingMs()) * 1000);
+    const answer = await this.#send(protocol.request(inputs, timeoutUs), rows, deadline);
     if (answer.status !== 200) throw new ErrorStatus(answer);
-    return readInferAnswer(answer, signature, rows);
+    return protocol.answer(answer, rows);
   }
 
   /** A second try, at once, only where the first sent nothing: a prediction may cost, and may have been made. */
-  async #send(request: InferRequest, rows: number, deadline: Deadline): Promise<ServerAnswer> {
-    const { backend, remote, options } = this.#parts;
+  async #send(request: RemoteRequest, rows: number, deadline: Deadline): Promise<ServerAnswer> {
+    const { backend, options } = this.#parts;
     const call = {
       ...request,
       method: 'POST' as const,
-      path: `${remote.path}/infer`,
       maxBytes: largestAnswer(this.signature, rows),
       timeoutMs: options.timeoutMs,
       deadline,
@@ -164,8 +168,9 @@ export class OpenInferenceRuntime implements LocalRuntime {
 
   /** An answer that does not fit may come of a signature that changed: then the error says so. */
   async #namedIfChanged(error: ServiceError, deadline: Deadline): Promise<ServiceError> {
-    await this.#watch.lookWithin(deadline);
-    return this.#watch.change === undefined ? error : changedError(this.#parts.modelId, this.#watch.change);
+    const { watch, modelId } = this.#parts;
+    await watch?.lookWithin(deadline);
+    return watch?.change === undefined ? error : changedError(modelId, watch.change);
   }
 
   #tell(result: ServerCallResult): void {
@@ -180,23 +185,4 @@ class ErrorStatus extends Error {
     super(`status ${answer.status}`);
     this.answer = answer;
   }
-}
-
-/** What the encoder made fits by construction; this holds where tensors come from elsewhere. */
-function checkInputs(signature: GraphSignature, inputs: TensorMap, rows: number): void {
-  if (!Number.isInteger(rows) || rows < 1) throw wrongInputs(`a run needs at least one row, not ${rows}`);
-  for (const { name, type, dims } of signature.inputs) {
-    const tensor = inputs[name];
-    if (tensor === undefined) throw wrongInputs(`input '${name}' is missing`);
-    const wanted = [rows, ...dims.slice(1)];
-    const fits =
-      tensor.dims.length === wanted.length && wanted.every((want, at) => want === null || want === tensor.dims[at]);
-    if (tensor.type !== type || !fits || elementsOf(tensor.dims) !== tensor.data.length) {
-      throw wrongInputs(`input '${name}' is ${tensor.type}[${tensor.dims.join(',')}]`);
-    }
-  }
-}
-
-function wrongInputs(why: string): ServiceError {
-  return new ServiceError('INTERNAL_ERROR', 'The model was given wrong tensors', { cause: new Error(why) });
 }
