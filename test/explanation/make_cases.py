@@ -21,10 +21,12 @@ import xgboost
 from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as ToolsFloat
 from skl2onnx import to_onnx
+from skl2onnx.common import tree_ensemble
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.datasets import make_classification, make_regression
 from sklearn.ensemble import (
-    GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor,
+    GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor,
+    RandomForestClassifier, RandomForestRegressor,
 )  # fmt: skip
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -102,6 +104,16 @@ def as_json(rows):
     return [[None if np.isnan(cell) else float(cell) for cell in row] for row in rows]
 
 
+def whole_numbers_for_leaves():
+    """skl2onnx 1.20 gives a leaf of histogram boosting the attribute False, which protobuf 7 refuses where a 0 belongs."""
+    add_node = tree_ensemble.add_node
+
+    def with_a_number(*args, nodes_missing_value_tracks_true=False, **rest):
+        add_node(*args, nodes_missing_value_tracks_true=int(nodes_missing_value_tracks_true), **rest)
+
+    tree_ensemble.add_node = with_a_number
+
+
 def scikit(model, zipmap=False):
     options = {"zipmap": zipmap} if hasattr(model, "classes_") else None
     return to_onnx(
@@ -130,6 +142,17 @@ def main():
         train, target = data(kind)
         model.fit(train, target)
         case(name, model, scikit(model), train, train[:6], background=train[100:140], linear=hasattr(model, "coef_"))
+    whole_numbers_for_leaves()
+    histogram = {"max_iter": 8, "max_depth": 3, "early_stopping": False, "random_state": SEED}
+    histogram_models = {
+        "histogram-binary": ("binary", HistGradientBoostingClassifier(**histogram)),
+        "histogram-regression": ("regression", HistGradientBoostingRegressor(**histogram)),
+    }
+    for name, (kind, model) in histogram_models.items():
+        complete, target = data(kind)
+        train = with_gaps(complete)
+        model.fit(train, target)
+        case(name, model, scikit(model), train, train[:6], background=train[100:140])
     boosted = {
         "xgboost-binary": ("binary", xgboost.XGBClassifier(**small, n_jobs=1), convert_xgboost, {}),
         "xgboost-classes": ("classes", xgboost.XGBClassifier(**small, n_jobs=1), convert_xgboost, {}),
