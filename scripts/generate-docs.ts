@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chartValuesSchema } from './docs/chart-values-schema.js';
 import { cliMarkdown } from './docs/cli-markdown.js';
 import { decisionsIndex } from './docs/decisions-index.js';
 import { errorsMarkdown } from './docs/errors-markdown.js';
@@ -30,6 +31,7 @@ const documents: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/model.schema.json': () => schemaText(manifestSchema, 'model.yaml: one version of a model'),
   'docs/explain.schema.json': () => schemaText(explainFileSchema, 'explain.json: what exact explanations need'),
   'docs/features.schema.json': () => schemaText(featureViewsSchema, 'features.yaml: feature views'),
+  'deploy/helm/inference-service/values.schema.json': chartValuesSchema,
   'docs/event.schema.json': () => schemaText(eventSchema, 'The event of one prediction'),
 };
 
