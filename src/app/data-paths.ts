@@ -9,5 +9,7 @@ export function dataPaths(data: string) {
     keys: path.join(root, 'keys.db'),
     /** Edited graphs whose weights lie in files of their own. */
     scratch: path.join(root, 'scratch'),
+    /** Copies of the versions of an MLflow registry. */
+    mlflow: path.join(root, 'mlflow'),
   };
 }

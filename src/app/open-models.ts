@@ -4,10 +4,11 @@ import { Catalogue } from '../models/lifecycle/catalogue.js';
 import { systemTimers } from '../models/lifecycle/timers.js';
 import { VersionLoader } from '../models/lifecycle/version-loader.js';
 import type { ModelsObserver } from '../models/observer.js';
+import { loadMlflowRuntime } from '../models/runtimes/mlflow/load-mlflow-runtime.js';
 import { loadOnnxRuntime } from '../models/runtimes/onnx/load-onnx-runtime.js';
 import { loadOpenInferenceRuntime } from '../models/runtimes/open-inference/load-open-inference-runtime.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
-import { ModelLoadError } from '../models/model-load-error.js';
+import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
 import type { LoadRuntime } from '../models/runtime-loader.js';
 import { systemClock } from '../shared/clock.js';
 import { openRegistry } from './open-registry.js';
@@ -23,15 +24,21 @@ export function openLoader(config: Config, servers: ModelServers, observer: Mode
     if (remote === undefined) return loadOnnxRuntime({ ...source, options, observer, clock: systemClock });
     if (remote.runtime === 'open-inference')
       return loadOpenInferenceRuntime({ modelId: name.modelId, remote, servers });
-    throw new ModelLoadError([`this build does not have the runtime ${remote.runtime} yet`]);
+    return loadMlflowRuntime({ modelId: name.modelId, folder: source.folder, remote, servers });
   };
+}
+
+/** What models come from, beside the folder. */
+export interface ModelSources {
+  readonly servers: ModelServers;
+  readonly mlflow: MlflowRegistry | undefined;
 }
 
 /** The catalogue over the configured registries; nothing is read before it is started. */
 export function openCatalogue(
   config: Config,
   views: ReadonlyMap<string, FeatureView>,
-  servers: ModelServers,
+  { servers, mlflow }: ModelSources,
   observer: ModelsObserver,
 ): Catalogue {
   const { models: options } = config.inference_service;
@@ -46,6 +53,8 @@ export function openCatalogue(
     clock,
     observer,
   });
-  const registry = openRegistry(config, servers);
-  return new Catalogue({ options, registry, loader, views, clock, timers: systemTimers, observer });
+  const registry = openRegistry(config, servers, mlflow);
+  const catalogue = new Catalogue({ options, registry, loader, views, clock, timers: systemTimers, observer });
+  mlflow?.onChange(() => void catalogue.look());
+  return catalogue;
 }

@@ -6,6 +6,7 @@ import type { FeatureService } from '../features/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
+import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
 import type { Catalogue } from '../models/lifecycle/catalogue.js';
 import type { ModelsObserver } from '../models/index.js';
 import { accessObserver, overloadObserver } from '../observability/access-observer.js';
@@ -20,6 +21,7 @@ import {
 } from '../observability/exposition.js';
 import { featuresObserver } from '../observability/features-observer.js';
 import { httpObserver } from '../observability/http-observer.js';
+import { mlflowObserver } from '../observability/mlflow-observer.js';
 import { modelServersObserver } from '../observability/model-servers-observer.js';
 import { modelsObserver } from '../observability/models-observer.js';
 import { postgresObserver } from '../observability/postgres-observer.js';
@@ -39,6 +41,7 @@ import { openDatabase } from './open-database.js';
 import { openFeatures, openViews } from './open-features.js';
 import { openCatalogue } from './open-models.js';
 import { openGrpc } from './open-grpc.js';
+import { mlflowWebhook, openMlflow } from './open-mlflow.js';
 import { openModelServers } from './open-model-servers.js';
 import { openRedis } from './open-redis.js';
 import type { Service, StartFacts } from './operations.js';
@@ -61,6 +64,8 @@ interface Parts {
   readonly events: EventPublisher;
   readonly catalogue: Catalogue;
   readonly modelServers: ModelServers;
+  /** undefined where none is configured. */
+  readonly mlflow: MlflowRegistry | undefined;
   readonly access: Access;
   readonly admission: AdmissionControl;
   /** undefined without a collector. */
@@ -157,7 +162,10 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     const models = modelsObserver(instruments, logger);
     const modelServers = openModelServers(config, modelServersObserver(instruments, logger));
     life.running('model servers', modelServers, (it) => it.close());
-    const catalogue = openCatalogue(config, views, modelServers, tellingAdmission(models, admission));
+    const mlflow = openMlflow(config, mlflowObserver(instruments, logger));
+    if (mlflow !== undefined) life.running('MLflow', mlflow, (it) => it.close());
+    const sources = { servers: modelServers, mlflow };
+    const catalogue = openCatalogue(config, views, sources, tellingAdmission(models, admission));
     life.running('models', catalogue, (it) => it.close());
     const loopDelay = new LoopDelay();
     beforeSnapshot(() => {
@@ -166,7 +174,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       instruments.loopDelay.set(loopDelay.read());
       readModels(instruments, catalogue);
     });
-    return { features, events, catalogue, modelServers, access, admission, tracing };
+    return { features, events, catalogue, modelServers, mlflow, access, admission, tracing };
   }
 
   /** Beside HTTP, where grpc.port is set. */
@@ -208,7 +216,8 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,
       admission: parts.admission,
-      readiness: () => readinessOf(parts),
+      readiness: () => readinessOf({ ...parts, registryProblems: () => parts.catalogue.problems() }),
+      mlflowWebhook: mlflowWebhook(service.mlflow.webhook_secret, parts.mlflow),
       metrics: (accept) => this.#scrape(accept),
       metricsProtected: service.auth.metrics === 'protected',
       countBatchInstances: service.rate_limit.count_batch_instances,

@@ -4,7 +4,14 @@ import { readinessOf } from './readiness.js';
 
 type Health = 'healthy' | 'degraded' | 'unhealthy';
 
-function given(rest: { models?: object; cache?: Health; store?: Health; events?: Health; servers?: 'degraded' }) {
+function given(rest: {
+  models?: object;
+  cache?: Health;
+  store?: Health;
+  events?: Health;
+  servers?: 'degraded';
+  registry?: string;
+}) {
   const catalogue = new FakeCatalogue(fakeVersion([]));
   catalogue.readiness = () => ({ settled: true, ready: 1, failed: 0, loading: 0, ...rest.models });
   const features = Object.assign(new FakeFeatures(), {
@@ -12,7 +19,8 @@ function given(rest: { models?: object; cache?: Health; store?: Health; events?:
   });
   const events = Object.assign(new RecordingEvents(), { health: () => rest.events ?? 'healthy' });
   const modelServers = { health: () => rest.servers ?? 'healthy' };
-  return readinessOf({ catalogue, features, events, modelServers });
+  const registryProblems = () => (rest.registry === undefined ? [] : [rest.registry]);
+  return readinessOf({ catalogue, features, events, modelServers, registryProblems });
 }
 
 // Demand 21: only what makes answers impossible makes the service unready.
@@ -25,6 +33,7 @@ describe('demand 21: readiness', () => {
     ['the cache is down', { cache: 'degraded' }, 'degraded'],
     ['the store is down', { store: 'unhealthy' }, 'degraded'],
     ['a breaker of a model server is open', { servers: 'degraded' }, 'degraded'],
+    ['the registry is out of reach', { registry: 'MLflow cannot be reached' }, 'degraded'],
     ['events cannot be delivered', { events: 'unhealthy' }, 'degraded'],
     ['everything but the models is down', { cache: 'degraded', store: 'unhealthy', events: 'unhealthy' }, 'degraded'],
   ] as const)('%s', (_, state, status) => {
@@ -37,6 +46,7 @@ describe('demand 21: readiness', () => {
       model_server: 'healthy',
       event_stream: 'healthy',
       feature_store: 'unhealthy',
+      model_registry: 'healthy',
       models_ready: 1,
     });
   });

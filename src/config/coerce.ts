@@ -15,8 +15,31 @@ export function coerce(schema: OptionSchema, text: string): unknown {
       return { true: true, false: false }[text.trim().toLowerCase()] ?? text;
     case 'array':
       return list(text);
+    case 'object':
+      return map(text);
     default:
       return text;
+  }
+}
+
+/** `a=1, b=2` or a JSON object. */
+function map(text: string): unknown {
+  if (text.trimStart().startsWith('{')) return jsonOr(text);
+  const pairs = list(text);
+  if (!Array.isArray(pairs) || !pairs.every((pair) => String(pair).includes('='))) return text;
+  return Object.fromEntries(
+    pairs
+      .map(String)
+      .map((pair) => [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim()]),
+  );
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // Left as it is, for the check to name.
+    return text;
   }
 }
 
@@ -28,9 +51,5 @@ function list(text: string): unknown {
       .map((item) => item.trim())
       .filter((item) => item !== '');
   }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
+  return jsonOr(text);
 }

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox';
+import { Type, type TString } from '@sinclair/typebox';
 import { sslModes, type SslMode } from '../shared/postgres/address.js';
 
 const oneOf = <const T extends string>(values: readonly T[], rest: { default: T; description: string }) =>
@@ -82,8 +82,75 @@ export const modelServerOptions = Type.Object(
   { description: 'Remote model server.' },
 );
 
+const namePattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$';
+const map = (keyPattern: string, value: TString, description: string) =>
+  Type.Record(Type.String({ pattern: keyPattern }), value, { default: {}, additionalProperties: false, description });
+
 export const mlflowOptions = Type.Object(
-  { tracking_uri: Type.Optional(Type.String({ description: 'MLflow tracking server whose registry is searched.' })) },
+  {
+    tracking_uri: Type.Optional(
+      Type.String({ description: 'http(s)://host:port of the MLflow tracking server whose registry is searched.' }),
+    ),
+    username: Type.Optional(Type.String({ minLength: 1, description: 'User there. Unset: nobody in particular.' })),
+    password: Type.Optional(Type.String({ description: "That user's password." })),
+    token: Type.Optional(Type.String({ minLength: 1, description: 'Bearer token, in place of user and password.' })),
+    include: Type.Array(Type.String({ pattern: namePattern }), {
+      default: [],
+      description: 'Models of the registry to serve, by model_id. Empty: all.',
+    }),
+    models: map(
+      namePattern,
+      Type.String({ minLength: 1, maxLength: 256 }),
+      'model_id to registered name, for names that are no model_id or should be another.',
+    ),
+    versions: Type.Integer({
+      default: 3,
+      minimum: 1,
+      maximum: 100,
+      description: 'So many of the highest versions of a model are served, beside those that aliases and stages name.',
+    }),
+    production_alias: Type.String({
+      default: 'production',
+      minLength: 1,
+      maxLength: 128,
+      description:
+        'Alias there that answers requests without model_version: champion, say. An alias production goes before it, the stage Production after it.',
+    }),
+    poll_interval_ms: Type.Integer({
+      default: 2000,
+      minimum: 500,
+      maximum: 3_600_000,
+      description: 'How often each process asks the registry what changed; a webhook makes it ask at once.',
+    }),
+    timeout_ms: Type.Integer({
+      default: 5000,
+      minimum: 100,
+      maximum: 600_000,
+      description: 'Time limit of one question to the registry.',
+    }),
+    max_version_bytes: Type.Integer({
+      default: 1_073_741_824,
+      minimum: 1024,
+      description: 'Largest version that is fetched, all its files together.',
+    }),
+    download_timeout_seconds: Type.Number({
+      default: 600,
+      minimum: 1,
+      maximum: 86_400,
+      description: 'Time that fetching one version may take.',
+    }),
+    scoring_urls: map(
+      '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(/[1-9][0-9]{0,8})?$',
+      Type.String({ pattern: '^https?://' }),
+      'Scoring servers (`mlflow models serve`) of models that are not ONNX: <model_id>/<version> to its URL, or <model_id> to a URL with {version} in it.',
+    ),
+    webhook_secret: Type.Optional(
+      Type.String({
+        minLength: 8,
+        description: 'Secret of the webhook whose calls POST /v1/webhooks/mlflow takes. Unset: there is no such path.',
+      }),
+    ),
+  },
   { description: 'MLflow model registry.' },
 );
 

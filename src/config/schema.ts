@@ -44,7 +44,7 @@ type Frozen<T> = T extends readonly unknown[] ? T : T extends object ? { readonl
 /** The configuration in force. Deeply frozen, lists too, though their types are those that the parts declare. */
 export type Config = Frozen<Static<typeof configSchema>>;
 
-/** Variables that the specification names, and the keys that they set. */
+/** Variables that the specification names, or the engine's own clients read, and the keys that they set. */
 export const namedVariables: Readonly<Record<string, string>> = {
   ENVIRONMENT: 'environment',
   REDIS_HOST: 'inference_service.redis.host',
@@ -52,6 +52,9 @@ export const namedVariables: Readonly<Record<string, string>> = {
   REDIS_PASSWORD: 'inference_service.redis.password',
   KAFKA_BOOTSTRAP_SERVERS: 'inference_service.kafka.bootstrap_servers',
   MLFLOW_TRACKING_URI: 'inference_service.mlflow.tracking_uri',
+  MLFLOW_TRACKING_USERNAME: 'inference_service.mlflow.username',
+  MLFLOW_TRACKING_PASSWORD: 'inference_service.mlflow.password',
+  MLFLOW_TRACKING_TOKEN: 'inference_service.mlflow.token',
   DATABASE_URL: 'inference_service.database.url',
 };
 
@@ -59,6 +62,9 @@ export const namedVariables: Readonly<Record<string, string>> = {
 export const secretKeys: ReadonlySet<string> = new Set([
   'inference_service.events.pii_key',
   'inference_service.model_server.api_key',
+  'inference_service.mlflow.password',
+  'inference_service.mlflow.token',
+  'inference_service.mlflow.webhook_secret',
   'inference_service.redis.password',
   'inference_service.redis.sentinel_password',
   'inference_service.database.url',

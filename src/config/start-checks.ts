@@ -50,7 +50,8 @@ function mendText(ways: readonly Way[]): string {
 }
 
 const checks: readonly Check[] = [
-  missingEngines,
+  mlflowAddress,
+  scoringServers,
   oneRedis,
   databaseAddress,
   modelServerUrl,
@@ -64,17 +65,29 @@ const checks: readonly Check[] = [
   defaultTimeoutWithinLargest,
 ];
 
-/** Engines that this build does not have. A value that asks for one stops the start: it is never ignored. */
-const engines = [{ key: 'mlflow.tracking_uri', engine: 'the MLflow registry' }] as const;
+function mlflowAddress({ service }: Facts): readonly Finding[] {
+  const { tracking_uri: uri } = service.mlflow;
+  if (uri === undefined || isPlainUrl(uri)) return [];
+  const expected = 'http(s)://host:port, without user, password, query and fragment';
+  return [
+    { key: 'mlflow.tracking_uri', expected, ways: [way('who asks goes into mlflow.username and mlflow.password')] },
+  ];
+}
 
-function missingEngines({ service }: Facts): readonly Finding[] {
-  return engines
-    .filter(({ key }) => valueAt(service, key) !== undefined)
-    .map(({ key, engine }) => ({
-      key,
-      expected: `nothing: this build does not have ${engine} yet`,
-      ways: [way('unset it; the embedded part is used instead')],
-    }));
+/** A scoring server computes one version: which one must be plain, or a prediction would bear the wrong name. */
+function scoringServers({ service }: Facts): readonly Finding[] {
+  return Object.entries(service.mlflow.scoring_urls).flatMap(([model, url]) => {
+    if (!isPlainUrl(url.replaceAll('{version}', '1'))) {
+      const expected = `for ${model} a URL http(s)://host:port, without user, password, query and fragment`;
+      return [
+        { key: 'mlflow.scoring_urls', expected, ways: [way('write it like http://scoring-iris-{version}:8080')] },
+      ];
+    }
+    if (model.includes('/') || url.includes('{version}')) return [];
+    const expected = `for ${model} a URL that tells its version, as a scoring server computes only one`;
+    const ways = [way(`write {version} into it, or name one version: ${model}/3`)];
+    return [{ key: 'mlflow.scoring_urls', expected, ways }];
+  });
 }
 
 function oneRedis({ service }: Facts): readonly Finding[] {
@@ -156,8 +169,8 @@ function missingCertificate({ service }: Facts): readonly Finding[] {
 
 function absentModels({ service, cwd }: Facts): readonly Finding[] {
   const { directory } = service.models;
-  // A model server may hold all models.
-  if (service.model_server.url !== undefined) return [];
+  // A model server or a registry may hold all models.
+  if (service.model_server.url !== undefined || service.mlflow.tracking_uri !== undefined) return [];
   if (existsSync(path.resolve(cwd, directory))) return [];
   const examples = [
     setting('MODELS__DIRECTORY', 'examples/models'),

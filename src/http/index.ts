@@ -5,4 +5,5 @@ export type * from './observer.js';
 export type * from './reports.js';
 export { errorStatus } from './error-status.js';
 export { openApiDocument } from './openapi/document.js';
+export type { MlflowWebhook } from './routes/webhooks.js';
 export { serviceName } from './routes/health.js';

@@ -25,6 +25,7 @@ import { healthRoutes } from './routes/health.js';
 import { metricsRoute } from './routes/metrics.js';
 import { modelRoutes } from './routes/models.js';
 import { predictRoutes } from './routes/predict.js';
+import { webhookRoutes, type MlflowWebhook } from './routes/webhooks.js';
 import { minVersion, TlsCertificates } from './tls-certificates.js';
 import { unmatched } from './unmatched.js';
 
@@ -47,6 +48,8 @@ export interface HttpServerParts {
   readonly metricsProtected: boolean;
   /** `rate_limit.count_batch_instances`. */
   readonly countBatchInstances: boolean;
+  /** undefined: there is no such path. */
+  readonly mlflowWebhook?: MlflowWebhook | undefined;
   readonly observer: HttpObserver;
   readonly clock: Clock;
   /** The traceparent of a trace that begins here, or undefined; absent where none ever does. */
@@ -157,6 +160,9 @@ function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Resp
   modelRoutes(app, { ...parts, responder });
   if (options.open_inference) {
     openInferenceRoutes(app, { ...parts, responder, maxTimeoutMs: options.max_timeout_ms });
+  }
+  if (parts.mlflowWebhook !== undefined) {
+    webhookRoutes(app, { mlflowWebhook: parts.mlflowWebhook, responder, clock: parts.clock });
   }
   healthRoutes(app, responder, parts.readiness);
   metricsRoute(app, {

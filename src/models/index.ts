@@ -6,6 +6,7 @@ export type * from './runtime-loader.js';
 export type * from './runtime-observer.js';
 export type * from './observer.js';
 export type * from './model-server-observer.js';
+export type * from './mlflow-observer.js';
 export type * from './explanation/explanation.js';
 export type * from './explanation/observer.js';
 export { isMissing } from './explanation/explanation.js';

@@ -137,6 +137,25 @@ export const metricDefinitions = {
     'Calls to remote model servers by how they ended; `refused`: the breaker was open and nothing was sent.',
     ['model_id', 'result'],
   ),
+  mlflowLooks: counter(
+    'inference_mlflow_looks_total',
+    'Times that the MLflow registry was asked what it holds: answered or failed.',
+    ['result'],
+  ),
+  mlflowUnreachable: gauge(
+    'inference_mlflow_unreachable',
+    '1 while the MLflow registry does not answer: what was known last is served.',
+    [],
+    'max',
+  ),
+  mlflowFetches: counter(
+    'inference_mlflow_fetches_total',
+    'Versions fetched from MLflow, by how it ended: fetched or failed.',
+    ['model_id', 'result'],
+  ),
+  mlflowFetchedBytes: counter('inference_mlflow_fetched_bytes_total', 'Bytes of versions fetched from MLflow.', [
+    'model_id',
+  ]),
   breakerState: gauge(
     'inference_model_server_breaker_state',
     'Breaker of a model on a remote server: 0 closed, 1 half open, 2 open.',

@@ -9,10 +9,12 @@ import { problemText, type VersionProblem } from '../../models/version-problem.j
 import { systemClock } from '../../shared/clock.js';
 import { messageOf } from '../../shared/errors.js';
 import { openViews } from '../open-features.js';
+import { openMlflow } from '../open-mlflow.js';
 import { openModelServers } from '../open-model-servers.js';
 import { openCatalogue, openLoader } from '../open-models.js';
 import type { ModelOperations, ModelReport } from '../operations.js';
-import { silentModelServerObserver, silentModelsObserver } from './silent-models-observer.js';
+import { settled } from './settled.js';
+import { silentMlflowObserver, silentModelServerObserver, silentModelsObserver } from './silent-models-observer.js';
 
 /** For editors: the manifest's schema in the program's own folder. */
 const schemaFile = fileURLToPath(new URL('../../../docs/model.schema.json', import.meta.url));
@@ -20,12 +22,14 @@ const schemaFile = fileURLToPath(new URL('../../../docs/model.schema.json', impo
 export const modelOperations: ModelOperations = {
   async list(config) {
     const servers = openModelServers(config, silentModelServerObserver);
-    const catalogue = openCatalogue(config, await openViews(config), servers, silentModelsObserver);
+    const mlflow = openMlflow(config, silentMlflowObserver);
+    const catalogue = openCatalogue(config, await openViews(config), { servers, mlflow }, silentModelsObserver);
     try {
-      await catalogue.start();
+      await settled(catalogue);
       return catalogue.list();
     } finally {
       await catalogue.close();
+      await mlflow?.close();
       await servers.close();
     }
   },

@@ -8,11 +8,13 @@ import { silentPostgresObserver } from '../../shared/postgres/observer.js';
 import { nearestName } from '../../shared/names.js';
 import { openDatabase } from '../open-database.js';
 import { openFeatures, openViews } from '../open-features.js';
+import { openMlflow } from '../open-mlflow.js';
 import { openModelServers } from '../open-model-servers.js';
 import { openCatalogue } from '../open-models.js';
 import type { Predictor } from '../operations.js';
 import { signatureOf } from '../signature-of.js';
-import { silentModelServerObserver, silentModelsObserver } from './silent-models-observer.js';
+import { settled } from './settled.js';
+import { silentMlflowObserver, silentModelServerObserver, silentModelsObserver } from './silent-models-observer.js';
 
 /** Whoever may run the command may read the models. */
 const principal = { id: 'command-line', clientId: null, scopes: ['predict:*'] };
@@ -23,7 +25,8 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   const database = await openDatabase(config, silentPostgresObserver);
   const features = openFeatures(config, { views, redis: undefined, database }, silentFeaturesObserver);
   const servers = openModelServers(config, silentModelServerObserver);
-  const catalogue = openCatalogue(config, views, servers, silentModelsObserver);
+  const mlflow = openMlflow(config, silentMlflowObserver);
+  const catalogue = openCatalogue(config, views, { servers, mlflow }, silentModelsObserver);
   const { http, models } = config.inference_service;
   const pipeline = new PredictionPipeline({
     ...{ catalogue, features, clock: systemClock, newId: randomUUID },
@@ -48,12 +51,13 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   };
   const close = async () => {
     await catalogue.close();
+    await mlflow?.close();
     await servers.close();
     await features.close();
     await database?.close();
   };
   try {
-    await catalogue.start();
+    await settled(catalogue);
     describe();
   } catch (error) {
     await close();

@@ -1,4 +1,4 @@
-import type { ModelServerObserver } from '../../models/index.js';
+import type { MlflowObserver, ModelServerObserver } from '../../models/index.js';
 import type { ModelsObserver } from '../../models/observer.js';
 
 const nothing = (): void => undefined;
@@ -29,4 +29,12 @@ export const silentModelServerObserver: ModelServerObserver = {
   serverCalled: nothing,
   breakerChanged: nothing,
   signatureChanged: nothing,
+};
+
+export const silentMlflowObserver: MlflowObserver = {
+  registryAsked: nothing,
+  productionChosen: nothing,
+  versionFetched: nothing,
+  fetchFailed: nothing,
+  copyDropped: nothing,
 };

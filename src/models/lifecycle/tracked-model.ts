@@ -66,10 +66,10 @@ export class TrackedModel {
     const known = this.versions.get(source.version);
     if (known === undefined) {
       const version = this.#options.newVersion(source.version);
-      this.versions.set(source.version, { version, source, present: true, stable: false });
+      this.versions.set(source.version, { version, source, present: true, stable: source.arrival === 'whole' });
       return;
     }
-    known.stable = known.present && known.source.fingerprint === source.fingerprint;
+    known.stable = isStable(source, known);
     known.source = source;
     known.present = true;
   }
@@ -187,6 +187,11 @@ export class TrackedModel {
   #aliasesOf(version: string): string[] {
     return [...this.#aliases].filter(([, target]) => target === version).map(([alias]) => alias);
   }
+}
+
+/** Its files are what they will be: the registry says so, or the look before saw the same. */
+function isStable({ arrival, fingerprint }: RegistryVersion, { present, source }: TrackedVersion): boolean {
+  return arrival === undefined ? present && source.fingerprint === fingerprint : arrival === 'whole';
 }
 
 /** It answers, or may come to. */

@@ -56,7 +56,7 @@ export class VersionLoader {
     const name = { modelId, version: from.version };
     const problems = [...from.problems];
     if (hasErrors(problems)) throw new VersionRefused(problems);
-    const reading = from.remote === undefined ? await this.#readManifest(from.folder) : { problems: [] };
+    const reading = from.folder === '' ? { problems: [] } : await this.#readManifest(from.folder);
     const remote = from.remote ?? this.#remoteOf(name, reading, problems);
     problems.push(...reading.problems);
     const sample = sampleRows({ name, reading, views: this.#options.views, wholeTensors: false });
@@ -66,7 +66,7 @@ export class VersionLoader {
       const wholeTensors = remote !== undefined;
       const plan = planVersion({ name, reading, graph: runtime.signature, wholeTensors, views }, problems);
       if (plan === undefined || hasErrors(problems)) throw new VersionRefused(problems);
-      const folder = from.remote === undefined ? from.folder : undefined;
+      const folder = from.folder === '' ? undefined : from.folder;
       return await this.#assemble({ name, folder, reading, runtime, plan, problems });
     } catch (error) {
       await runtime.close();
@@ -165,7 +165,7 @@ export class VersionLoader {
 /** Everything of a version that is served. */
 interface LoadedParts {
   readonly name: VersionName;
-  /** undefined where a model server is the registry. */
+  /** undefined where there is none. */
   readonly folder: string | undefined;
   readonly reading: ManifestReading;
   readonly runtime: LocalRuntime;

@@ -16,11 +16,14 @@ export interface DirectoryRegistryOptions {
   readonly directory: string;
   /** Name of the model where the folder itself holds model.onnx; else the folder's name. */
   readonly modelId?: string | undefined;
+  /** Other registries are searched too, so it need not exist; once it was there, its absence is a fault all the same. */
+  readonly optional?: boolean;
 }
 
 /** Models from a folder: `<model_id>/<version>/model.onnx`, or one model where the folder itself holds model.onnx. */
 export class DirectoryRegistry implements Registry {
   readonly #options: DirectoryRegistryOptions;
+  #seen = false;
 
   constructor(options: DirectoryRegistryOptions) {
     this.#options = options;
@@ -30,10 +33,12 @@ export class DirectoryRegistry implements Registry {
     try {
       const root = await realpath(this.#options.directory);
       const names = (await readdir(root)).sort();
+      this.#seen = true;
       if (names.includes(modelFile)) return await this.#singleModel(root);
       return await scanModels(root, names);
     } catch (error) {
       const absent = errorCode(error) === 'ENOENT';
+      if (absent && this.#options.optional === true && !this.#seen) return nothing;
       return emptySnapshot(
         absent ? 'the models folder does not exist' : `the models folder cannot be read: ${errorCode(error)}`,
         false,
@@ -50,6 +55,8 @@ export class DirectoryRegistry implements Registry {
     return { models: [model], ignored: [], complete: true, problems: [] };
   }
 }
+
+const nothing: RegistrySnapshot = { models: [], ignored: [], complete: true, problems: [] };
 
 function emptySnapshot(message: string, complete = true): RegistrySnapshot {
   return { models: [], ignored: [], complete, problems: [{ file: '.', message, severity: 'error' }] };

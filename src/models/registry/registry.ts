@@ -4,12 +4,17 @@ import type { VersionProblem } from '../version-problem.js';
 /** A version as a registry holds it. */
 export interface RegistryVersion {
   readonly version: string;
-  /** Absolute path of its folder, links resolved; empty for a remote one. */
+  /** Absolute path of its folder, links resolved; empty where it has none, or none yet. */
   readonly folder: string;
   /** Changes when the size or time of any of its files does. */
   readonly fingerprint: string;
-  /** It has no folder: a model server holds it. */
+  /** A server computes it; what it has of a folder describes it. */
   readonly remote?: RemoteSource;
+  /**
+   * `under_way`: its files are still being brought here, and it is loaded later; `whole`: it is as it will be. Absent: nobody knows, so two looks
+   * must see the same files.
+   */
+  readonly arrival?: 'under_way' | 'whole';
   /** What stops it from being opened: a link that leaves the folder, too many files. */
   readonly problems: readonly VersionProblem[];
 }

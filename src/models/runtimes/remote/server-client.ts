@@ -25,6 +25,8 @@ export interface ServerCall {
   readonly maxBytes: number;
   readonly timeoutMs: number;
   readonly deadline?: Deadline;
+  /** Breaks a download off. */
+  readonly cancel?: AbortSignal;
 }
 
 export interface ServerAnswer {
@@ -35,6 +37,8 @@ export interface ServerAnswer {
 
 const maxConnections = 64;
 const longestConnectMs = 2000;
+/** A download in which nothing comes for so long has stopped. */
+const longestSilenceMs = 30_000;
 
 /** Connections to one model server. Redirects are not followed: only the configuration says where rows are sent. */
 export class ServerClient {
@@ -69,18 +73,49 @@ export class ServerClient {
     }
   }
 
-  async #send({ method, path, headers, body, maxBytes }: ServerCall, signal: AbortSignal): Promise<ServerAnswer> {
-    const response = await this.#pool.request({
+  async #send(call: ServerCall, signal: AbortSignal): Promise<ServerAnswer> {
+    // The signal limits the whole; undici's own timers tick by the second.
+    const response = await this.#request(call, signal, 0);
+    const body = await readBody(response.body, call.maxBytes);
+    return { status: response.statusCode, headers: response.headers, body };
+  }
+
+  #request({ method, path, headers, body }: ServerCall, signal: AbortSignal, silenceMs: number) {
+    return this.#pool.request({
       method,
       path: this.#prefix + path,
       headers: { ...this.#headers, ...headers },
       signal,
-      // The signal limits the whole; undici's own timers tick by the second.
-      headersTimeout: 0,
-      bodyTimeout: 0,
+      headersTimeout: silenceMs,
+      bodyTimeout: silenceMs,
       ...(body !== undefined && { body }),
     });
-    return { status: response.statusCode, headers: response.headers, body: await readBody(response.body, maxBytes) };
+  }
+
+  /**
+   * As `call`, for a body that need not fit in memory: `write` is given it piece by piece, each awaited. Only a reply with status
+   * 200 is written; of others the beginning is returned.
+   * @throws ServerFault; what `write` throws
+   */
+  async download(call: ServerCall, write: (chunk: Buffer) => Promise<void>): Promise<ServerAnswer> {
+    const signal = AbortSignal.any([
+      AbortSignal.timeout(Math.max(1, Math.ceil(call.timeoutMs))),
+      ...(call.cancel === undefined ? [] : [call.cancel]),
+    ]);
+    let written: { readonly error: unknown } | undefined;
+    try {
+      const { statusCode: status, headers, body } = await this.#request(call, signal, longestSilenceMs);
+      if (status !== 200) return { status, headers, body: await readBody(body, call.maxBytes) };
+      for await (const chunk of limited(body, call.maxBytes)) {
+        await write(chunk).catch((error: unknown) => {
+          written = { error };
+          throw error;
+        });
+      }
+      return { status, headers, body: Buffer.alloc(0) };
+    } catch (error) {
+      throw written === undefined ? faultOf(error, signal, undefined) : written.error;
+    }
   }
 
   /** Breaks off what is still under way. */
@@ -91,14 +126,18 @@ export class ServerClient {
 
 async function readBody(stream: Dispatcher.ResponseData['body'], maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
+  for await (const chunk of limited(stream, maxBytes)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function* limited(stream: Dispatcher.ResponseData['body'], maxBytes: number): AsyncGenerator<Buffer> {
   let length = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     length += chunk.length;
     // Leaving the loop destroys the stream, and the connection with it.
     if (length > maxBytes) throw new ServerFault('too_large', `the answer is longer than ${maxBytes} bytes`);
-    chunks.push(chunk);
+    yield chunk;
   }
-  return Buffer.concat(chunks);
 }
 
 /** Codes of failures that came before a byte of the request was sent. */
