@@ -1,6 +1,7 @@
 import type { EventPublisher } from '../events/index.js';
 import type { Config } from '../config/schema.js';
-import { createLogDestination, createLogger, type LogDestination, type Logger } from '../observability/logger.js';
+import { createLogLines, type LogDestination } from '../observability/log-lines.js';
+import { createLogger, type Logger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import type { MetricSnapshot } from '../observability/exposition.js';
 
@@ -17,12 +18,12 @@ export interface Telemetry {
 export function createTelemetry(config: Config): Telemetry {
   const metrics = new Metrics();
   metrics.collectProcess();
-  const lines = createLogDestination(() => metrics.instruments.logDropped.inc());
+  const lines = createLogLines((dropped) => metrics.instruments.logDropped.inc({}, dropped));
   const logger = createLogger(config.inference_service.log_level, lines);
   const readers: (() => void)[] = [];
-  const snapshot = async () => {
+  const snapshot = () => {
     for (const read of readers) read();
-    return (await metrics.registry.getMetricsAsJSON()) as readonly MetricSnapshot[];
+    return metrics.snapshot();
   };
   return { logger, lines, metrics, snapshot, beforeSnapshot: (read) => void readers.push(read) };
 }
@@ -31,15 +32,9 @@ export function createTelemetry(config: Config): Telemetry {
 export function readEventAccounts({ instruments }: Metrics, events: EventPublisher): void {
   const { eventsOffered, eventsDelivered, eventsDropped, eventsJournaled, eventsInMemory } = instruments;
   const { offered, delivered, dropped, journaled, inMemory } = events.accounts();
-  const totals = [
-    [eventsOffered, offered],
-    [eventsDelivered, delivered],
-    [eventsDropped, dropped],
-  ] as const;
-  for (const [counter, value] of totals) {
-    counter.reset();
-    counter.inc(value);
-  }
+  eventsOffered.setTotal(offered);
+  eventsDelivered.setTotal(delivered);
+  eventsDropped.setTotal(dropped);
   eventsJournaled.set(journaled);
   eventsInMemory.set(inMemory);
 }

@@ -1,3 +1,4 @@
+import type { Awaitable } from '../shared/awaitable.js';
 import type { Deadline } from '../shared/deadline.js';
 import type { Problem, ServiceError } from '../shared/errors.js';
 import type { JsonObject, JsonValue } from '../shared/json.js';
@@ -26,9 +27,10 @@ export interface ServingVersion {
   /**
    * Predicts rows in order; the arrays are read before the promise settles and must not change until then.
    * One result a row: a prediction, or the error of that row alone (an output that is NaN or infinite: INTERNAL_ERROR that names the model).
-   * @throws ServiceError INFERENCE_TIMEOUT, SERVICE_UNAVAILABLE, INTERNAL_ERROR when no row could be predicted.
+   * A model that computes in the call answers at once, others by a promise.
+   * @throws ServiceError INFERENCE_TIMEOUT, SERVICE_UNAVAILABLE, INTERNAL_ERROR when no row could be predicted: as a promise that rejects.
    */
-  predict(rows: readonly FeatureRow[], deadline: Deadline): Promise<(RowPrediction | ServiceError)[]>;
+  predict(rows: readonly FeatureRow[], deadline: Deadline): Awaitable<readonly (RowPrediction | ServiceError)[]>;
   /** Why the score of a row is what it is, or why that is not told: no explanation ever fails a prediction. Never rejects for it. */
   explain(row: FeatureRow, deadline: Deadline): Promise<Explanation | MissingExplanation>;
   /** Past features and prediction: tensor in, tensor out. */

@@ -9,7 +9,7 @@ export function eventsObserver(instruments: Instruments, logger: Logger): Events
     logger.error({ reason, events }, 'Events were lost'),
   );
   return {
-    delivered: (_events, milliseconds) => instruments.eventDelivery.observe(milliseconds / 1000),
+    delivered: (_events, milliseconds) => instruments.eventDelivery.observe({}, milliseconds / 1000),
     deliveryFailed: (reason, attempt) => {
       instruments.eventDeliveryFailures.inc();
       logger.warn({ reason, attempt }, 'Events could not be delivered; they will be tried again');

@@ -1,33 +1,27 @@
-import { Counter, Gauge, Histogram, Registry, type OpenMetricsContentType } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { mergeSnapshots, renderMetrics, wantsOpenMetrics, type MetricSnapshot } from './exposition.js';
+import { Counter } from './instruments/counter.js';
+import { Histogram } from './instruments/histogram.js';
 
-function processOf(seed: number) {
-  const registry = new Registry<OpenMetricsContentType>();
-  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-  const registers = [registry];
-  const counter = new Counter({ name: 'asked_total', help: 'Asked.', labelNames: ['model_id'], registers });
-  const oldest = new Gauge({ name: 'oldest_seconds', help: 'Oldest.', registers, aggregator: 'max' });
-  const held = new Gauge({ name: 'held', help: 'Held.', registers, aggregator: 'sum' });
-  const took = new Histogram<string>({
-    name: 'took_seconds',
-    help: 'A "time"\nin seconds.',
-    labelNames: ['model_id'],
+function processOf(seed: number): MetricSnapshot[] {
+  const counter = new Counter({ name: 'asked_total', help: 'Asked.', labels: ['model_id'] });
+  const took = new Histogram({
+    ...{ name: 'took_seconds', help: 'A "time"\nin seconds.' },
+    labels: ['model_id'],
     buckets: [0.1, 1],
-    registers,
-    enableExemplars: true,
   });
   counter.inc({ model_id: 'a' }, seed);
   counter.inc({ model_id: `only-${seed}` });
-  oldest.set(seed);
-  held.set(seed);
-  took.observe({ labels: { model_id: 'a' }, value: 0.05, exemplarLabels: { trace_id: `t${seed}` } });
-  return registry.getMetricsAsJSON() as Promise<MetricSnapshot[]>;
+  took.of({ model_id: 'a' }).observe(0.05, `t${seed}`);
+  const oldest = { name: 'oldest_seconds', help: 'Oldest.', type: 'gauge', aggregator: 'max' };
+  const held = { name: 'held', help: 'Held.', type: 'gauge', aggregator: 'sum' };
+  const gauges = [oldest, held].map((gauge) => ({ ...gauge, values: [{ labels: {}, value: seed }] }));
+  return [counter.snapshot(), took.snapshot(), ...gauges];
 }
 
 describe('exposition', () => {
-  it('adds up counters and histograms of all processes, and gauges by their aggregator', async () => {
-    const text = renderMetrics(mergeSnapshots([await processOf(2), await processOf(3)]), false);
+  it('adds up counters and histograms of all processes, and gauges by their aggregator', () => {
+    const text = renderMetrics(mergeSnapshots([processOf(2), processOf(3)]), false);
     expect(text.split('\n')).toEqual(
       expect.arrayContaining([
         '# HELP asked_total Asked.',
@@ -46,15 +40,15 @@ describe('exposition', () => {
     expect(text).not.toMatch(/trace_id|# EOF/);
   });
 
-  it('leaves the snapshots as they were', async () => {
-    const one = await processOf(2);
+  it('leaves the snapshots as they were', () => {
+    const one = processOf(2);
     const before = structuredClone(one);
-    mergeSnapshots([one, await processOf(3)]);
+    mergeSnapshots([one, processOf(3)]);
     expect(one).toEqual(before);
   });
 
-  it('gives OpenMetrics with exemplars, counters without _total in their family, and an end', async () => {
-    const text = renderMetrics(await processOf(2), true);
+  it('gives OpenMetrics with exemplars, counters without _total in their family, and an end', () => {
+    const text = renderMetrics(processOf(2), true);
     expect(text).toContain('# TYPE asked counter\nasked_total{model_id="a"} 2\n');
     expect(text).toMatch(/took_seconds_bucket\{le="0\.1",model_id="a"\} 1 # \{trace_id="t2"\} 0\.05 \d+/);
     expect(text.endsWith('# EOF\n')).toBe(true);

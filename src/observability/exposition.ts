@@ -1,15 +1,27 @@
-import type { MetricObjectWithValues, MetricValue, MetricValueWithName } from 'prom-client';
-
-/** One metric as prom-client hands it out (and as it travels between processes). */
-export type MetricSnapshot = MetricObjectWithValues<MetricValue<string>>;
+/** One metric of one process; the form in which prom-client hands out its own, and in which metrics travel between processes. */
+export interface MetricSnapshot {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  /** How the values of several processes become one. */
+  readonly aggregator: string;
+  readonly values: readonly Sample[];
+}
 
 interface Exemplar {
-  readonly labelSet: Record<string, string>;
+  readonly labelSet: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Seconds since the epoch. */
   readonly timestamp: number;
 }
 
-type Sample = MetricValueWithName<string> & { readonly exemplar?: Exemplar | null };
+export interface Sample {
+  /** Where it is not the metric's own: `<name>_bucket`, … */
+  readonly metricName?: string;
+  readonly labels: Readonly<Partial<Record<string, string | number>>>;
+  readonly value: number;
+  readonly exemplar?: Exemplar | null | undefined;
+}
 
 export const textContentType = 'text/plain; version=0.0.4; charset=utf-8';
 export const openMetricsContentType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
@@ -21,10 +33,9 @@ export function wantsOpenMetrics(accept: string | undefined): boolean {
 
 /**
  * Adds up the metrics of several processes: counters and histograms are summed, gauges by their aggregator.
- * prom-client's own aggregation loses exemplars, and one of its registries cannot serve both formats.
  */
 export function mergeSnapshots(processes: readonly (readonly MetricSnapshot[])[]): MetricSnapshot[] {
-  const merged = new Map<string, MetricSnapshot & { values: Sample[] }>();
+  const merged = new Map<string, MetricSnapshot & { values: MergedSample[] }>();
   for (const metric of processes.flat()) {
     const known = merged.get(metric.name);
     if (known === undefined)
@@ -34,9 +45,11 @@ export function mergeSnapshots(processes: readonly (readonly MetricSnapshot[])[]
   return [...merged.values()];
 }
 
-function addSamples(into: Sample[], metric: MetricSnapshot): void {
+type MergedSample = Sample & { value: number };
+
+function addSamples(into: MergedSample[], metric: MetricSnapshot): void {
   const byKey = new Map(into.map((sample) => [keyOf(sample), sample]));
-  for (const sample of metric.values as Sample[]) {
+  for (const sample of metric.values) {
     const known = byKey.get(keyOf(sample));
     if (known === undefined) into.push({ ...sample });
     else known.value = combine(metric.aggregator, known.value, sample.value);
@@ -60,11 +73,10 @@ export function renderMetrics(metrics: readonly MetricSnapshot[], openMetrics: b
 }
 
 function renderMetric(metric: MetricSnapshot, openMetrics: boolean): string {
-  // prom-client gives the type as a name, its declaration says an enumeration.
-  const type = String(metric.type);
+  const { type } = metric;
   const family = openMetrics && type === 'counter' ? metric.name.replace(/_total$/, '') : metric.name;
   const lines = [`# HELP ${family} ${escapeHelp(metric.help)}`, `# TYPE ${family} ${type}`];
-  for (const sample of metric.values as Sample[]) lines.push(renderSample(metric.name, sample, openMetrics));
+  for (const sample of metric.values) lines.push(renderSample(metric.name, sample, openMetrics));
   return lines.join('\n') + '\n';
 }
 
@@ -75,7 +87,7 @@ function renderSample(metricName: string, sample: Sample, openMetrics: boolean):
   return `${line} # ${renderLabels(exemplar.labelSet)} ${renderNumber(exemplar.value)} ${exemplar.timestamp}`;
 }
 
-function renderLabels(labels: Partial<Record<string, string | number>>): string {
+function renderLabels(labels: Sample['labels']): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(String(value))}"`);
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }

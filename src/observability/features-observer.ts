@@ -18,15 +18,15 @@ export function featuresObserver(instruments: Instruments, logger: Logger): Feat
       if (repeats) return;
       logger.warn({ reason: kind, cause: cause === undefined ? undefined : messageOf(cause) }, 'Feature cache trouble');
     },
-    cacheEvicted: ({ entries }) => cacheEvictions.inc(entries),
+    cacheEvicted: ({ entries }) => cacheEvictions.inc({}, entries),
     cacheCleared: () => logger.info('Feature cache cleared: stored rows have changed'),
-    storeRead: ({ durationMs }) => storeReads.observe(durationMs / 1000),
+    storeRead: ({ durationMs }) => storeReads.observe({}, durationMs / 1000),
     storeFailed: ({ cause }) => {
       storeFailures.inc({ reason: 'failed' });
       logger.error({ cause: messageOf(cause) }, 'Feature store could not be read');
     },
     storeShed: () => storeFailures.inc({ reason: 'shed' }),
-    singleFlightShared: ({ keys }) => instruments.cacheShared.inc(keys),
+    singleFlightShared: ({ keys }) => instruments.cacheShared.inc({}, keys),
     staleRead: ({ view }) => staleReads.inc({ view }),
   };
 }

@@ -1,6 +1,7 @@
 import type { FinishedHttpRequest, HttpObserver } from '../http/index.js';
 import type { ServiceError } from '../shared/errors.js';
 import type { Logger } from './logger.js';
+import type { CounterCell } from './instruments/counter.js';
 import type { Instruments } from './metrics.js';
 import { loggedMessage, loggedProblems } from './refusal.js';
 import { traceIdOf } from './trace-id.js';
@@ -8,8 +9,12 @@ import { traceIdOf } from './trace-id.js';
 /** Counts every HTTP request, and logs those that no other observer tells of. */
 export function httpObserver(instruments: Instruments, logger: Logger): HttpObserver {
   const { httpProtocolErrors, connectionsRefused } = instruments;
+  const counted = lastCell(instruments);
   return {
-    requestFinished: (request) => requestFinished(instruments, logger, request),
+    requestFinished: (request) => {
+      counted(request).inc();
+      requestFinished(instruments, logger, request);
+    },
     protocolError: (reason) => {
       httpProtocolErrors.inc({ reason });
       logger.debug({ reason }, 'What came was no HTTP request');
@@ -21,9 +26,21 @@ export function httpObserver(instruments: Instruments, logger: Logger): HttpObse
   };
 }
 
+/** The series that a request counts in; mostly that of the one before. */
+function lastCell({ httpRequests }: Instruments): (request: FinishedHttpRequest) => CounterCell {
+  let last = { route: '', method: '', status: 0 };
+  let cell: CounterCell | undefined;
+  return ({ route, method, status }) => {
+    if (cell === undefined || route !== last.route || status !== last.status || method !== last.method) {
+      last = { route, method, status };
+      cell = httpRequests.of({ route, method, status: String(status) });
+    }
+    return cell;
+  };
+}
+
 function requestFinished(instruments: Instruments, logger: Logger, request: FinishedHttpRequest): void {
-  const { route, method, status, error, reachedPrediction } = request;
-  instruments.httpRequests.inc({ route, method, status: String(status) });
+  const { route, error, reachedPrediction } = request;
   // The pipeline has counted and logged what reached it.
   if (reachedPrediction) return;
   if (error !== undefined) instruments.errors.inc({ error_code: error.code });

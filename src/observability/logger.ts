@@ -8,19 +8,6 @@ export type LogLevel = (typeof logLevels)[number];
 
 export type Logger = PinoLogger;
 
-/** Where finished lines go, and what makes sure that they arrive. */
-export interface LogDestination extends DestinationStream {
-  flushSync(): void;
-}
-
-/** A destination that holds lines back for a moment, so that many go out in one write; drops lines, counted, when its reader stands still. */
-export function createLogDestination(onDrop: () => void, flushEveryMs = 20): LogDestination {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 8192, maxLength: 8_388_608 });
-  destination.on('drop', onDrop);
-  setInterval(() => destination.flush(), flushEveryMs).unref();
-  return destination;
-}
-
 /**
  * JSON lines in the specification's shape: timestamp, level in capitals, message, then the event's own fields. Secrets are taken out of
  * facts and texts alike, whoever logs them.

@@ -5,8 +5,6 @@ export interface MetricDefinition {
   readonly help: string;
   readonly labels: readonly string[];
   readonly buckets?: readonly number[];
-  /** Observations may carry the trace that they belong to. */
-  readonly exemplars?: boolean;
   /** How the values of several workers become one; counters and histograms are always summed. */
   readonly aggregator?: 'sum' | 'max' | 'first';
 }
@@ -42,15 +40,12 @@ const histogram = (
 /** Label `model_id` holds ids of the catalogue only, `_unresolved` where a request named none that there is. */
 export const metricDefinitions = {
   requests: counter('inference_requests_total', 'Prediction requests over HTTP.', ['model_id', 'status', 'cache_hit']),
-  latency: {
-    ...histogram(
-      'inference_latency_seconds',
-      'Time from the arrival of a prediction request to its reply.',
-      ['model_id'],
-      latencyBuckets,
-    ),
-    exemplars: true,
-  },
+  latency: histogram(
+    'inference_latency_seconds',
+    'Time from the arrival of a prediction request to its reply.',
+    ['model_id'],
+    latencyBuckets,
+  ),
   predictions: counter('inference_predictions_total', 'Predictions: a batch counts each of its rows.', [
     'model_id',
     'status',

@@ -1,4 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry, type OpenMetricsContentType } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { MetricSnapshot } from './exposition.js';
+import { Counter } from './instruments/counter.js';
+import { Histogram } from './instruments/histogram.js';
 import { metricDefinitions, type MetricDefinition, type MetricKey } from './metric-definitions.js';
 
 type Definitions = typeof metricDefinitions;
@@ -11,9 +14,10 @@ export type Instruments = { readonly [K in MetricKey]: InstrumentOf<Definitions[
 
 /** The metrics of one process. */
 export class Metrics {
-  // Exemplars need a registry of this kind; the text of a scrape is made by exposition.ts in either form.
-  readonly registry = openMetricsRegistry();
   readonly instruments: Instruments;
+  /** Gauges, and what prom-client knows of the process. */
+  readonly #registry = new Registry();
+  readonly #own: (Counter | Histogram)[] = [];
 
   constructor() {
     const made = Object.entries(metricDefinitions).map(([key, definition]) => [key, this.#make(definition)]);
@@ -22,33 +26,29 @@ export class Metrics {
 
   /** Adds CPU, memory, event loop and garbage collection of the process. */
   collectProcess(): void {
-    collectDefaultMetrics({ register: this.registry });
+    collectDefaultMetrics({ register: this.#registry });
     // Gauges that are named like counters: promtool refuses them.
     for (const what of ['handles', 'requests', 'resources']) {
-      this.registry.removeSingleMetric(`nodejs_active_${what}_total`);
+      this.#registry.removeSingleMetric(`nodejs_active_${what}_total`);
     }
+  }
+
+  async snapshot(): Promise<readonly MetricSnapshot[]> {
+    const gauges = (await this.#registry.getMetricsAsJSON()) as unknown as readonly MetricSnapshot[];
+    return [...this.#own.map((instrument) => instrument.snapshot()), ...gauges];
   }
 
   #make(definition: MetricDefinition): Counter | Gauge | Histogram {
     const { name, help, labels, type, aggregator } = definition;
-    const registers = [this.registry];
-    const labelNames = [...labels];
-    if (type === 'counter') return new Counter({ name, help, labelNames, registers });
-    if (type === 'gauge') return new Gauge({ name, help, labelNames, registers, aggregator: aggregator ?? 'sum' });
-    const buckets = [...(definition.buckets ?? [])];
-    return new Histogram({
-      name,
-      help,
-      labelNames,
-      registers,
-      buckets,
-      enableExemplars: definition.exemplars === true,
-    });
+    if (type === 'gauge') {
+      return new Gauge({
+        ...{ name, help, labelNames: [...labels], registers: [this.#registry] },
+        aggregator: aggregator ?? 'sum',
+      });
+    }
+    const { buckets = [] } = definition;
+    const instrument = type === 'counter' ? new Counter(definition) : new Histogram({ name, help, labels, buckets });
+    this.#own.push(instrument);
+    return instrument;
   }
-}
-
-function openMetricsRegistry(): Registry<OpenMetricsContentType> {
-  const registry = new Registry<OpenMetricsContentType>();
-  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-  return registry;
 }

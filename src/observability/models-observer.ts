@@ -1,6 +1,7 @@
 import type { ModelsObserver, VersionName } from '../models/index.js';
 import { messageOf } from '../shared/errors.js';
 import type { Logger } from './logger.js';
+import { remembered } from './instruments/remembered.js';
 import type { Instruments } from './metrics.js';
 
 /** Counts and logs the facts of models: where they come from, their life, and their runs. */
@@ -82,10 +83,15 @@ function runFacts(
   { batchRows, runSeconds, rowsDropped, batchSplits, workerCrashes }: Instruments,
   logger: Logger,
 ): Pick<ModelsObserver, 'batchRun' | 'rowsDropped' | 'batchSplit' | 'workerStarted' | 'workerCrashed'> {
+  const cellsOf = remembered((model_id) => ({
+    rows: batchRows.of({ model_id }),
+    seconds: runSeconds.of({ model_id }),
+  }));
   return {
     batchRun: ({ modelId, rows, microseconds }) => {
-      batchRows.observe({ model_id: modelId }, rows);
-      runSeconds.observe({ model_id: modelId }, microseconds / 1e6);
+      const cells = cellsOf(modelId);
+      cells.rows.observe(rows);
+      cells.seconds.observe(microseconds / 1e6);
     },
     rowsDropped: ({ modelId, rows, reason }) => rowsDropped.inc({ model_id: modelId, reason }, rows),
     batchSplit: ({ rows, error, ...name }) => {

@@ -11,7 +11,8 @@ function setUp() {
   const lines: string[] = [];
   const logger = createLogger('TRACE', { write: (line) => void lines.push(line) });
   const metrics = new Metrics();
-  const series = async (name: string) => (await metrics.registry.getSingleMetric(name)?.get())?.values ?? [];
+  const series = async (name: string) =>
+    (await metrics.snapshot()).find((metric) => metric.name === name)?.values ?? [];
   return { logger, metrics, series, logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 

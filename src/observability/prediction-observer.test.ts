@@ -12,7 +12,7 @@ function setUp(level: LogLevel = 'INFO') {
   const destination = { write: (line: string) => void lines.push(line), flushSync: () => undefined };
   const metrics = new Metrics();
   const observer = new PredictionMetrics(metrics.instruments, createLogger(level, destination), destination);
-  const value = async (name: string) => (await metrics.registry.getSingleMetric(name)?.get())?.values ?? [];
+  const value = async (name: string) => (await metrics.snapshot()).find((metric) => metric.name === name)?.values ?? [];
   return { observer, value, logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
@@ -26,7 +26,14 @@ function finished(rest: Partial<FinishedRequest> = {}): FinishedRequest {
     cacheHit: true,
     latencyMs: 45.2,
     stageMs: { parse: 1, model: 2 },
-    rows: [{ errorCode: undefined, origins: ['request', 'cache'], ages: [undefined, 60], warnings: 1 }],
+    rows: [
+      {
+        errorCode: undefined,
+        origins: { request: 1, cache: 1, store: 0, default: 0 },
+        ages: [undefined, 60],
+        warnings: 1,
+      },
+    ],
     clientId: 'team "a"',
     traceparent: trace,
     receivedAtMs: 0,
@@ -75,12 +82,20 @@ describe('PredictionMetrics', () => {
       { labels: { model_id: '_unresolved', status: 'error' } },
     ]);
     expect(await value('inference_errors_total')).toMatchObject([{ labels: { error_code: 'MODEL_NOT_FOUND' } }]);
-    expect(await value('inference_predictions_total')).toMatchObject([{ value: 1, labels: { status: 'error' } }]);
+    expect(await value('inference_predictions_total')).toMatchObject([
+      { value: 0, labels: { status: 'success' } },
+      { value: 1, labels: { status: 'error' } },
+    ]);
   });
 
   it('counts the rows of a batch by what became of each', async () => {
     const { observer, value, logged } = setUp();
-    const bad = { errorCode: 'FEATURE_VALIDATION_FAILED', origins: [], ages: [], warnings: 0 } as const;
+    const bad = {
+      errorCode: 'FEATURE_VALIDATION_FAILED',
+      origins: { request: 0, cache: 0, store: 0, default: 0 },
+      ages: [],
+      warnings: 0,
+    } as const;
     observer.requestFinished(finished({ kind: 'batch', rows: [...finished().rows, bad, bad] }));
     expect(await value('inference_predictions_total')).toMatchObject([
       { value: 1, labels: { status: 'success' } },

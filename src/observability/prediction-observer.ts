@@ -1,22 +1,67 @@
-import type { FinishedRequest, PredictionObserver } from '../prediction/index.js';
-import type { LogDestination, Logger } from './logger.js';
+import type { FinishedRequest, FinishedRow, PredictionObserver } from '../prediction/index.js';
+import type { FeatureOrigin } from '../shared/feature-value.js';
+import type { CounterCell } from './instruments/counter.js';
+import type { HistogramCell } from './instruments/histogram.js';
+import { remembered } from './instruments/remembered.js';
+import type { LogDestination } from './log-lines.js';
+import type { Logger } from './logger.js';
 import type { Instruments } from './metrics.js';
 import { predictionLine } from './prediction-line.js';
 import { loggedMessage, loggedProblems } from './refusal.js';
 import { traceIdOf } from './trace-id.js';
 
-const noExemplar = {};
+/** The series of one model. */
+class ModelCells {
+  readonly failed: CounterCell;
+  readonly #succeeded: CounterCell;
+  readonly #requests: Readonly<Record<'success' | 'error', (cacheHit: string) => CounterCell>>;
+  readonly #latency: HistogramCell;
+  readonly #values: (origin: string) => CounterCell;
+  readonly #age: HistogramCell;
+  readonly #warnings: CounterCell;
+
+  constructor(instruments: Instruments, model_id: string) {
+    const { requests, latency, predictions, featureValues, featureAge, warnings } = instruments;
+    const requestsOf = (status: string) => remembered((cache_hit) => requests.of({ model_id, status, cache_hit }));
+    this.#requests = { success: requestsOf('success'), error: requestsOf('error') };
+    this.#latency = latency.of({ model_id });
+    this.#succeeded = predictions.of({ model_id, status: 'success' });
+    this.failed = predictions.of({ model_id, status: 'error' });
+    this.#values = remembered((origin) => featureValues.of({ model_id, origin }));
+    this.#age = featureAge.of({ model_id });
+    this.#warnings = warnings.of({ model_id });
+  }
+
+  countRequest({ error, cacheHit, latencyMs, traceparent }: FinishedRequest): void {
+    this.#requests[error === undefined ? 'success' : 'error'](cacheHit ? 'true' : 'false').inc();
+    this.#latency.observe(latencyMs / 1000, traceIdOf(traceparent));
+  }
+
+  countRow({ errorCode, origins, ages, warnings }: FinishedRow): void {
+    (errorCode === undefined ? this.#succeeded : this.failed).inc();
+    for (const origin in origins) {
+      const count = origins[origin as FeatureOrigin];
+      if (count > 0) this.#values(origin).inc(count);
+    }
+    for (const age of ages) if (age !== undefined && age !== null) this.#age.observe(age);
+    this.#warnings.inc(warnings);
+  }
+}
 
 /** Counts every request for predictions and writes its log line. Label `model_id` holds resolved models only. */
 export class PredictionMetrics implements PredictionObserver {
   readonly #instruments: Instruments;
   readonly #logger: Logger;
   readonly #lines: LogDestination;
+  readonly #modelCells: (modelId: string) => ModelCells;
+  readonly #stageCells: (stage: string) => HistogramCell;
 
   constructor(instruments: Instruments, logger: Logger, lines: LogDestination) {
     this.#instruments = instruments;
     this.#logger = logger;
     this.#lines = lines;
+    this.#modelCells = remembered((modelId) => new ModelCells(instruments, modelId));
+    this.#stageCells = remembered((stage) => instruments.stages.of({ stage }));
   }
 
   requestFinished(request: FinishedRequest): void {
@@ -27,36 +72,12 @@ export class PredictionMetrics implements PredictionObserver {
   }
 
   #count(request: FinishedRequest): void {
-    const { requests, latency, errors, stages } = this.#instruments;
-    const model_id = request.modelId ?? '_unresolved';
-    const status = request.error === undefined ? 'success' : 'error';
-    requests.inc({ model_id, status, cache_hit: String(request.cacheHit) });
-    const seconds = request.latencyMs / 1000;
-    const trace_id = traceIdOf(request.traceparent);
-    const exemplarLabels = trace_id === undefined ? noExemplar : { trace_id };
-    latency.observe({ labels: { model_id }, value: seconds, exemplarLabels });
-    if (request.error !== undefined) errors.inc({ error_code: request.error.code });
-    for (const stage in request.stageMs) stages.observe({ stage }, (request.stageMs[stage] ?? 0) / 1000);
-    this.#countRows(request, model_id);
-  }
-
-  #countRows(request: FinishedRequest, model_id: string): void {
-    const { predictions, featureValues, featureAge, warnings } = this.#instruments;
-    const origins = { request: 0, cache: 0, store: 0, default: 0 };
-    let succeeded = 0;
-    let warned = 0;
-    for (const row of request.rows) {
-      if (row.errorCode === undefined) succeeded++;
-      for (const origin of row.origins) origins[origin]++;
-      for (const age of row.ages) if (age !== undefined && age !== null) featureAge.observe({ model_id }, age);
-      warned += row.warnings;
-    }
-    const failed = Math.max(1, request.rows.length) - succeeded;
-    if (succeeded > 0) predictions.inc({ model_id, status: 'success' }, succeeded);
-    if (failed > 0) predictions.inc({ model_id, status: 'error' }, failed);
-    for (const [origin, count] of Object.entries(origins))
-      if (count > 0) featureValues.inc({ model_id, origin }, count);
-    if (warned > 0) warnings.inc({ model_id }, warned);
+    const cells = this.#modelCells(request.modelId ?? '_unresolved');
+    cells.countRequest(request);
+    for (const row of request.rows) cells.countRow(row);
+    if (request.rows.length === 0) cells.failed.inc();
+    if (request.error !== undefined) this.#instruments.errors.inc({ error_code: request.error.code });
+    for (const stage in request.stageMs) this.#stageCells(stage).observe((request.stageMs[stage] ?? 0) / 1000);
   }
 
   /** The caller's mistakes at INFO, refusals for want of room or time at WARN, our own faults at ERROR with their cause. */

@@ -19,10 +19,13 @@ export interface FinishedRequest {
   readonly receivedAtMs: number;
 }
 
+export type OriginCounts = Readonly<Record<FeatureOrigin, number>>;
+
 /** One prediction of a request. */
 export interface FinishedRow {
   readonly errorCode: ErrorCode | undefined;
-  readonly origins: readonly FeatureOrigin[];
+  /** How many of its feature values came from where. */
+  readonly origins: OriginCounts;
   /** Ages in seconds of stored values that have one. */
   readonly ages: readonly (number | null | undefined)[];
   readonly warnings: number;

@@ -1,6 +1,6 @@
 import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
-import type { ModelCatalogue } from '../models/index.js';
+import type { ModelCatalogue, ServingVersion } from '../models/index.js';
 import type { Clock } from '../shared/clock.js';
 import type { Deadline } from '../shared/deadline.js';
 import { toServiceError, type ServiceError } from '../shared/errors.js';
@@ -76,9 +76,13 @@ export class PredictionPipeline implements PredictionService {
     const lease = this.#parts.catalogue.lease(modelId, run.modelVersion);
     try {
       run.version = lease.version;
-      await this.#assemble(run, deadline);
+      const reading = this.#assemble(run, lease.version, deadline);
+      if (reading !== undefined) await reading;
+      deadline.check('features');
       run.endStage('features');
-      await runModel(run, deadline);
+      const running = runModel(run, deadline);
+      if (running !== undefined) await running;
+      deadline.check('model');
       run.endStage('model');
       if (run.options?.includeExplanation === true) {
         await explainRows(run, deadline);
@@ -89,9 +93,8 @@ export class PredictionPipeline implements PredictionService {
     }
   }
 
-  async #assemble(run: PredictionRun, deadline: Deadline): Promise<void> {
-    if (run.version === undefined) throw new Error('No version was resolved');
-    const plan = this.#plans.of(run.version);
+  #assemble(run: PredictionRun, version: ServingVersion, deadline: Deadline): Promise<void> | undefined {
+    const plan = this.#plans.of(version);
     for (const row of run.open) {
       try {
         row.assembled = startRow(plan, row.instance);
@@ -99,8 +102,7 @@ export class PredictionPipeline implements PredictionService {
         row.error = toServiceError(thrown);
       }
     }
-    await readStoredFeatures(plan, run, { features: this.#parts.features, deadline });
-    deadline.check('features');
+    return readStoredFeatures(plan, run, { features: this.#parts.features, deadline });
   }
 
   /** Every row has its outcome. A single prediction fails as its row did, a batch when no row was answered in time. */

@@ -8,13 +8,18 @@ import type { CallContext, Instance, PredictionOptions } from './types.js';
 /** One row on its way: what came in, how far it got, and what became of it. */
 export interface RowRun {
   readonly instance: Instance;
-  assembled?: AssembledRow;
-  result?: RowPrediction;
-  explanation?: Explanation;
-  error?: ServiceError;
+  assembled: AssembledRow | undefined;
+  result: RowPrediction | undefined;
+  explanation: Explanation | undefined;
+  error: ServiceError | undefined;
 }
 
 const nothing: Instance = { features: {}, entities: {} };
+
+/** A row of which nothing but this is known. */
+export function newRow(instance: Instance, error?: ServiceError): RowRun {
+  return { instance, assembled: undefined, result: undefined, explanation: undefined, error };
+}
 
 /** What a request for predictions is and how far it has got: the pipeline writes it, reply and event are read from it. */
 export class PredictionRun {
@@ -53,7 +58,7 @@ export class PredictionRun {
     this.modelVersion = request.modelVersion;
     this.options = request.options;
     this.rows = instances.map((instance) =>
-      instance instanceof ServiceError ? { instance: nothing, error: instance } : { instance },
+      instance instanceof ServiceError ? newRow(nothing, instance) : newRow(instance),
     );
   }
 

@@ -12,10 +12,21 @@ interface Reading {
   readonly deadline: Deadline;
 }
 
-/** Reads what the open rows still need, in one round trip for all of them, and fills it in. A row that cannot be filled fails alone. */
-export async function readStoredFeatures(plan: FeaturePlan, run: PredictionRun, reading: Reading): Promise<void> {
+/**
+ * Reads what the open rows still need, in one round trip for all of them, and fills it in. A row that cannot be filled fails alone.
+ * undefined: nothing is needed.
+ */
+export function readStoredFeatures(plan: FeaturePlan, run: PredictionRun, reading: Reading): Promise<void> | undefined {
   const needy = run.open.filter((row) => row.assembled !== undefined && row.assembled.lookups.length > 0);
-  if (needy.length === 0) return;
+  return needy.length === 0 ? undefined : readNeedy(plan, run, needy, reading);
+}
+
+async function readNeedy(
+  plan: FeaturePlan,
+  run: PredictionRun,
+  needy: readonly RowRun[],
+  reading: Reading,
+): Promise<void> {
   try {
     await readRows(plan, run, needy, reading);
   } catch (error) {

@@ -2,11 +2,12 @@ import type { EventFeature, PredictionRecord } from '../events/index.js';
 import type { ServingVersion } from '../models/index.js';
 import type { ServiceError } from '../shared/errors.js';
 import { featuresText } from './features-text.js';
-import type { FinishedRequest } from './observer.js';
-import type { PredictionRun, RowRun } from './prediction-run.js';
+import type { FinishedRequest, OriginCounts } from './observer.js';
+import { newRow, type PredictionRun, type RowRun } from './prediction-run.js';
 import { isCached, type AssembledRow } from './assembled-row.js';
 
-const unknownRow: RowRun = { instance: { features: {}, entities: {} } };
+const unknownRow: RowRun = newRow({ features: {}, entities: {} });
+const noOrigins: OriginCounts = { request: 0, cache: 0, store: 0, default: 0 };
 
 /** The record of one row, or of a request whose rows never became known (index 0, `error` set). */
 export function recordOf(
@@ -56,7 +57,7 @@ export function finishedRequest(run: PredictionRun, error: ServiceError | undefi
     stageMs: run.stageMs,
     rows: run.rows.map((row) => ({
       errorCode: (row.error ?? error)?.code,
-      origins: row.error === undefined && row.assembled !== undefined ? row.assembled.origins : [],
+      origins: row.error === undefined && row.assembled !== undefined ? countOrigins(row.assembled) : noOrigins,
       ages: row.assembled?.ages ?? [],
       warnings: row.assembled?.warnings.length ?? 0,
     })),
@@ -64,6 +65,13 @@ export function finishedRequest(run: PredictionRun, error: ServiceError | undefi
     traceparent: run.call.traceparent,
     receivedAtMs: run.receivedAt,
   };
+}
+
+function countOrigins({ allInline, origins }: AssembledRow): OriginCounts {
+  const counts = { request: 0, cache: 0, store: 0, default: 0 };
+  if (allInline) counts.request = origins.length;
+  else for (const origin of origins) counts[origin]++;
+  return counts;
 }
 
 type RecordedFeatures = Pick<PredictionRecord, 'features' | 'featuresText'>;

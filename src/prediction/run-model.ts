@@ -1,22 +1,33 @@
+import type { RowPrediction } from '../models/index.js';
 import type { Deadline } from '../shared/deadline.js';
 import { ServiceError, toServiceError } from '../shared/errors.js';
 import { finishedRow } from './assembled-row.js';
 import type { PredictionRun, RowRun } from './prediction-run.js';
 
-/** Predicts every open row in one call. @throws ServiceError when no row can be predicted for want of time or room. */
-export async function runModel(run: PredictionRun, deadline: Deadline): Promise<void> {
+/**
+ * Predicts every open row in one call: at once where the model computes in the call, else by a promise.
+ * @throws ServiceError when no row can be predicted for want of time or room: as a promise that rejects
+ */
+export function runModel(run: PredictionRun, deadline: Deadline): Promise<void> | undefined {
   const open = run.open;
-  if (open.length === 0 || run.version === undefined) return;
-  const rows = open.map((row) => finishedRow(assembledOf(row)));
+  if (open.length === 0 || run.version === undefined) return undefined;
+  const results = run.version.predict(
+    open.map((row) => finishedRow(assembledOf(row))),
+    deadline,
+  );
+  if (results instanceof Promise) return settleLater(run, open, results);
+  settleAll(open, results);
+  return undefined;
+}
+
+async function settleLater(run: PredictionRun, open: readonly RowRun[], results: Promise<RowResults>): Promise<void> {
   try {
-    const results = await run.version.predict(rows, deadline);
-    open.forEach((row, i) => settle(row, results[i]));
+    settleAll(open, await results);
   } catch (thrown) {
     const error = toServiceError(thrown);
     if (error.code !== 'INTERNAL_ERROR') throw error;
     failOpenRows(run, error);
   }
-  deadline.check('model');
 }
 
 /** Rows that nothing has failed yet end with this error. */
@@ -39,7 +50,13 @@ function assembledOf(row: RowRun) {
   return row.assembled;
 }
 
-function settle(row: RowRun, result: Exclude<RowRun['result'], undefined> | ServiceError | undefined): void {
+type RowResults = readonly (RowPrediction | ServiceError)[];
+
+function settleAll(rows: readonly RowRun[], results: RowResults): void {
+  for (let at = 0; at < rows.length; at++) settle(rows[at] as RowRun, results[at]);
+}
+
+function settle(row: RowRun, result: RowResults[number] | undefined): void {
   if (result === undefined) throw new Error('The model answered fewer rows than asked');
   if (result instanceof ServiceError) row.error = result;
   else row.result = result;

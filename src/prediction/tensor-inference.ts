@@ -14,7 +14,7 @@ import type { Clock } from '../shared/clock.js';
 import { Deadline } from '../shared/deadline.js';
 import { ServiceError, toServiceError } from '../shared/errors.js';
 import { authorise } from './authorise.js';
-import type { PredictionObserver } from './observer.js';
+import type { OriginCounts, PredictionObserver } from './observer.js';
 import type { CallContext } from './types.js';
 
 /** A call at the level of tensors, as it was read from its wire form. */
@@ -58,6 +58,8 @@ export interface TensorInferenceParts {
   };
   readonly newId: () => string;
 }
+
+const noOrigins: OriginCounts = { request: 0, cache: 0, store: 0, default: 0 };
 
 /** One call on its way. */
 interface TensorRun {
@@ -144,7 +146,12 @@ export class TensorInference implements TensorService {
       cacheHit: false,
       latencyMs,
       stageMs: run.stageMs,
-      rows: Array.from({ length: run.rows }, () => ({ errorCode: error?.code, origins: [], ages: [], warnings: 0 })),
+      rows: Array.from({ length: run.rows }, () => ({
+        errorCode: error?.code,
+        origins: noOrigins,
+        ages: [],
+        warnings: 0,
+      })),
       clientId: run.call.principal.clientId,
       traceparent: run.call.traceparent,
       receivedAtMs: run.receivedAt,

@@ -1,3 +1,4 @@
+import type { Awaitable } from '../../shared/awaitable.js';
 import type { Deadline } from '../../shared/deadline.js';
 import type { ServiceError } from '../../shared/errors.js';
 import type { Clock } from '../../shared/clock.js';
@@ -45,9 +46,9 @@ export interface RowBatcher<Row, Outputs> {
   /**
    * Answers the rows in order: outputs, or the error of that row alone. `rows` is read until the promise settles.
    * @throws ServiceError SERVICE_UNAVAILABLE (queue full, closed), INFERENCE_TIMEOUT (expired or cancelled before the run), or
-   * what the run threw, when no row was answered.
+   * what the run threw, when no row was answered: always as a promise that rejects.
    */
-  submit(rows: readonly Row[], deadline: Deadline): Promise<readonly (Outputs | ServiceError)[]>;
+  submit(rows: readonly Row[], deadline: Deadline): Awaitable<readonly (Outputs | ServiceError)[]>;
   /** Rows waiting and in flight. */
   readonly pendingRows: number;
   /** What a run costs now, refitted from the runs seen; undefined before the first. */

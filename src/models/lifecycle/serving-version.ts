@@ -1,3 +1,4 @@
+import type { Awaitable } from '../../shared/awaitable.js';
 import type { Clock } from '../../shared/clock.js';
 import type { Deadline } from '../../shared/deadline.js';
 import { ServiceError } from '../../shared/errors.js';
@@ -56,11 +57,11 @@ export class CompiledVersion implements ServingVersion {
     this.#observer = observer;
   }
 
-  async predict(rows: readonly FeatureRow[], deadline: Deadline): Promise<(RowPrediction | ServiceError)[]> {
-    const results = await this.#batcher.submit(rows, deadline);
-    return results.map((result, index) =>
-      result instanceof ServiceError ? result : this.#map(result, rows[index] ?? []),
-    );
+  predict(rows: readonly FeatureRow[], deadline: Deadline): Awaitable<readonly (RowPrediction | ServiceError)[]> {
+    const results = this.#batcher.submit(rows, deadline);
+    return results instanceof Promise
+      ? results.then((outputs) => this.#mapAll(outputs, rows))
+      : this.#mapAll(results, rows);
   }
 
   async explain(row: FeatureRow, deadline: Deadline): Promise<Explanation | MissingExplanation> {
@@ -75,6 +76,12 @@ export class CompiledVersion implements ServingVersion {
       microseconds: (this.#clock.monotonic() - started) * 1000,
     });
     return answer;
+  }
+
+  #mapAll(results: readonly (RowOutputs | ServiceError)[], rows: readonly FeatureRow[]) {
+    return results.map((result, index) =>
+      result instanceof ServiceError ? result : this.#map(result, rows[index] ?? []),
+    );
   }
 
   #map(outputs: RowOutputs, row: FeatureRow): RowPrediction | ServiceError {

@@ -14,7 +14,7 @@ export function tracingObserver({ spansExported, spansDropped }: Instruments, lo
     ),
   );
   return {
-    exported: (spans) => spansExported.inc(spans),
+    exported: (spans) => spansExported.inc({}, spans),
     dropped: (reason, spans, cause) => {
       spansDropped.inc({ reason }, spans);
       lastCause = cause;
