@@ -52,7 +52,7 @@ export class LogLines implements LogDestination {
 /** To standard output. `onDrop` is told how many lines were dropped. */
 export function createLogLines(onDrop: (lines: number) => void): LogLines {
   const writer = pino.destination({ dest: 1, sync: false, maxLength: largestWaiting });
-  const lines = new LogLines(writer as LineWriter, onDrop);
+  const lines = new LogLines(writer, onDrop);
   setInterval(() => lines.flush(), flushEveryMs).unref();
   return lines;
 }
