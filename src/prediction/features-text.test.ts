@@ -7,7 +7,7 @@ import { featuresText } from './features-text.js';
 const planOf = (...features: Parameters<typeof feature>[]) =>
   new FeaturePlans(new Map()).of(fakeVersion(features.map((given) => feature(...given))));
 const numbers = planOf(['a'], ['b', { shape: [2] }]);
-const cut = (body: string, plan = numbers) => featuresText(Buffer.from(body), plan);
+const cut = (body: string, plan = numbers) => featuresText(body, plan);
 
 describe('featuresText', () => {
   it('cuts the object out as it stands', () => {

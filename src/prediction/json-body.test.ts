@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ServiceError } from '../shared/errors.js';
-import { parseJsonBody, refuseHostileObject } from './json-body.js';
+import { bodyText, parseJsonText, refuseHostileObject } from './json-body.js';
 
 function refusalOf(body: Buffer | string): string | undefined {
   try {
@@ -13,7 +13,9 @@ function refusalOf(body: Buffer | string): string | undefined {
   return undefined;
 }
 
-describe('parseJsonBody', () => {
+const parseJsonBody = (body: Buffer) => parseJsonText(bodyText(body));
+
+describe('bodyText and parseJsonText', () => {
   it.each([
     ['an empty body', '', 'empty_body'],
     ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'invalid_utf8'],

@@ -9,23 +9,29 @@ export const maxDepth = 32;
 const scanBeforeParseBytes = 16_384;
 
 /**
- * The JSON value of a request body. Where a key stands twice the last one wins (RFC 8259 section 4 leaves it open).
- * @throws ServiceError INVALID_REQUEST for invalid UTF-8, a byte order mark, bad JSON, nesting over 32, a `__proto__` key.
+ * The text of a request body.
+ * @throws ServiceError INVALID_REQUEST for an empty body, invalid UTF-8, a byte order mark, nesting over 32 in a long one
  */
-export function parseJsonBody(body: Buffer): unknown {
+export function bodyText(body: Buffer): string {
   if (body.length === 0) throw invalid('The body is empty', 'empty_body', 'a JSON object');
   if (!isUtf8(body)) throw invalid('The body is not valid UTF-8', 'invalid_utf8', 'UTF-8');
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
     throw invalid('The body starts with a byte order mark', 'byte_order_mark', 'JSON without a byte order mark');
   }
   if (body.length > scanBeforeParseBytes && scanDepth(body) > maxDepth) throw tooDeep();
-  let value: unknown;
+  return body.toString('utf8');
+}
+
+/**
+ * The JSON value of a request body's text. Where a key stands twice the last one wins (RFC 8259 section 4 leaves it open).
+ * @throws ServiceError INVALID_REQUEST for bad JSON
+ */
+export function parseJsonText(text: string): unknown {
   try {
-    value = JSON.parse(body.toString('utf8'));
+    return JSON.parse(text);
   } catch (error) {
     throw invalid('The body is not valid JSON', 'invalid_json', positionOf(error));
   }
-  return value;
 }
 
 /** @throws ServiceError INVALID_REQUEST when a value that is not a scalar nests too deep or holds a `__proto__` key. */

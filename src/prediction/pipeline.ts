@@ -9,7 +9,7 @@ import { authorise } from './authorise.js';
 import { parseBatchRequest, parsePredictionRequest, type EnvelopeLimits } from './envelope.js';
 import { explainRows } from './explain-rows.js';
 import { FeaturePlans } from './feature-plan.js';
-import { parseJsonBody } from './json-body.js';
+import { bodyText, parseJsonText } from './json-body.js';
 import type { PredictionObserver } from './observer.js';
 import { PredictionRun } from './prediction-run.js';
 import { readStoredFeatures } from './read-stored-features.js';
@@ -45,9 +45,10 @@ export class PredictionPipeline implements PredictionService {
   }
 
   async predict(body: Buffer, call: CallContext): Promise<PredictionReply> {
-    const run = new PredictionRun(call, this.#parts.clock, { body, isBatch: false });
+    const run = new PredictionRun(call, this.#parts.clock, false);
     try {
-      const request = parsePredictionRequest(parseJsonBody(body), this.#parts.limits);
+      run.text = bodyText(body);
+      const request = parsePredictionRequest(parseJsonText(run.text), this.#parts.limits);
       run.begin(request, [request]);
       await this.#answer(run);
       return await this.#finish(run, predictionReply);
@@ -57,9 +58,10 @@ export class PredictionPipeline implements PredictionService {
   }
 
   async predictBatch(body: Buffer, call: CallContext): Promise<BatchReply> {
-    const run = new PredictionRun(call, this.#parts.clock, { body, isBatch: true });
+    const run = new PredictionRun(call, this.#parts.clock, true);
     try {
-      const request = parseBatchRequest(parseJsonBody(body), this.#parts.limits);
+      run.text = bodyText(body);
+      const request = parseBatchRequest(parseJsonText(run.text), this.#parts.limits);
       run.begin(request, request.instances);
       await this.#answer(run);
       return await this.#finish(run, batchReply);

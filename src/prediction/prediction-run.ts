@@ -24,8 +24,8 @@ export function newRow(instance: Instance, error?: ServiceError): RowRun {
 /** What a request for predictions is and how far it has got: the pipeline writes it, reply and event are read from it. */
 export class PredictionRun {
   readonly call: CallContext;
-  /** The JSON text as it came. */
-  readonly body: Buffer;
+  /** The JSON text as it came; empty where it was no text. */
+  text = '';
   readonly isBatch: boolean;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
@@ -39,9 +39,8 @@ export class PredictionRun {
   readonly #clock: Clock;
   #stageStart: number;
 
-  constructor(call: CallContext, clock: Clock, { body, isBatch }: { body: Buffer; isBatch: boolean }) {
+  constructor(call: CallContext, clock: Clock, isBatch: boolean) {
     this.call = call;
-    this.body = body;
     this.isBatch = isBatch;
     this.#clock = clock;
     call.stageMs = this.stageMs;

@@ -80,11 +80,11 @@ type RecordedFeatures = Pick<PredictionRecord, 'features' | 'featuresText'>;
  * Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's.
  * Where the caller gave them all, they are taken as they were written.
  */
-function featuresOf({ body, isBatch, version }: PredictionRun, { assembled }: RowRun): RecordedFeatures {
+function featuresOf({ text, isBatch, version }: PredictionRun, { assembled }: RowRun): RecordedFeatures {
   if (version === undefined || assembled === undefined) return { features: [] };
   const { allInline, plan } = assembled;
-  const text = isBatch || !allInline || plan.personal ? undefined : featuresText(body, plan);
-  return text === undefined ? { features: eventFeatures(version, assembled) } : { features: [], featuresText: text };
+  const inline = isBatch || !allInline || plan.personal ? undefined : featuresText(text, plan);
+  return inline === undefined ? { features: eventFeatures(version, assembled) } : { features: [], featuresText: inline };
 }
 
 function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages }: AssembledRow): EventFeature[] {
