@@ -1,11 +1,11 @@
-import type { FastifyRequest } from 'fastify';
 import { isPlainObject } from '../shared/json.js';
+import type { StepRequest } from './steps/step.js';
 
 /**
  * How many requests a batch counts as where each instance counts as one: its instances, at most `maxInstances` (a larger batch is
  * refused by prediction). A body that is no batch counts as one. Reads the body a second time: only this setting pays for that.
  */
-export function batchWeight(maxInstances: number): (request: FastifyRequest) => number {
+export function batchWeight(maxInstances: number): (request: StepRequest) => number {
   return ({ body }) => {
     if (!Buffer.isBuffer(body)) return 1;
     const instances = instancesOf(body);

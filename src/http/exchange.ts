@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Principal, RateDecision } from '../access/index.js';
 import type { CallContext } from '../prediction/index.js';
 import type { Caller } from '../shared/deadline.js';
@@ -8,6 +8,41 @@ import type { Leave } from './admission.js';
 import { validTraceparent } from './trace-parent.js';
 
 const nobody: Principal = { id: '', clientId: null, scopes: [] };
+
+/** Who waits at the other end of the connection. */
+export interface Peer {
+  /** It has left before its reply. */
+  readonly gone: boolean;
+  /** Calls `action` should it leave before its reply. */
+  onGone(action: () => void): void;
+}
+
+/** The other end of a connection that Node's HTTP server has. */
+export class ResponsePeer implements Peer {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  get gone(): boolean {
+    return this.#response.destroyed && !this.#response.writableFinished;
+  }
+
+  onGone(action: () => void): void {
+    const response = this.#response;
+    response.once('close', () => response.writableFinished || action());
+  }
+}
+
+export interface ExchangeStart {
+  readonly headers: IncomingHttpHeaders;
+  readonly peer: Peer;
+  /** Monotonic milliseconds. */
+  readonly arrivedAt: number;
+  /** May give a request that belongs to no trace one of its own. */
+  readonly beginTrace?: (() => string | undefined) | undefined;
+}
 
 /** One request and its reply, as far as all steps need to know of it. It is the context that a prediction gets. */
 export class Exchange implements CallContext, Caller {
@@ -26,21 +61,15 @@ export class Exchange implements CallContext, Caller {
   reachedPrediction = false;
   /** Milliseconds of each stage, for Server-Timing. */
   stageMs: Readonly<Record<string, number>> | undefined = undefined;
-  readonly #response: ServerResponse;
+  readonly #peer: Peer;
   #cancel: AbortController | undefined = undefined;
 
-  /** `beginTrace` may give a request that belongs to no trace one of its own. */
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    arrivedAt: number,
-    beginTrace?: () => string | undefined,
-  ) {
-    this.requestId = requestIdOf(request);
+  constructor({ headers, peer, arrivedAt, beginTrace }: ExchangeStart) {
+    this.requestId = requestIdOf(headers);
     this.arrivedAt = arrivedAt;
-    const traceparent = validTraceparent(request.headers['traceparent']) ?? beginTrace?.();
+    const traceparent = validTraceparent(headers['traceparent']) ?? beginTrace?.();
     if (traceparent !== undefined) this.traceparent = traceparent;
-    this.#response = response;
+    this.#peer = peer;
   }
 
   get caller(): Caller {
@@ -49,16 +78,15 @@ export class Exchange implements CallContext, Caller {
 
   /** The client has left before its reply. */
   get gone(): boolean {
-    return this.#response.destroyed && !this.#response.writableFinished;
+    return this.#peer.gone;
   }
 
   /** Aborts when the client goes away before its reply. Made when first read: most requests never need it. */
   get cancel(): AbortSignal {
     if (this.#cancel === undefined) {
       const controller = new AbortController();
-      const response = this.#response;
       if (this.gone) controller.abort();
-      else response.once('close', () => response.writableFinished || controller.abort());
+      else this.#peer.onGone(() => controller.abort());
       this.#cancel = controller;
     }
     return this.#cancel.signal;
@@ -66,8 +94,8 @@ export class Exchange implements CallContext, Caller {
 }
 
 /** The caller's X-Request-Id where it is harmless, else a new one. */
-export function requestIdOf(request: IncomingMessage): string {
-  const id = request.headers['x-request-id'];
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const id = headers['x-request-id'];
   return typeof id === 'string' && requestIdPattern.test(id) ? id : randomUUID();
 }
 

@@ -55,7 +55,7 @@ export class ProtocolErrors {
   #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
     this.#parts.observer.protocolError('malformed');
     const error = new ProtocolError(417, 'The only Expect that is met is 100-continue');
-    const requestId = requestIdOf(request);
+    const requestId = requestIdOf(request.headers);
     const content = this.#content(error, requestId, request.headers.accept);
     // Its body may never come.
     response.writeHead(content.status, { ...this.#headers(error, content, requestId), connection: 'close' });
@@ -66,7 +66,7 @@ export class ProtocolErrors {
     this.#parts.observer.protocolError('connect');
     const error = new ServiceError('METHOD_NOT_ALLOWED', 'This is no proxy', { details: { allow: 'GET, HEAD, POST' } });
     socket.on('error', () => socket.destroy());
-    this.#end(socket, error, requestIdOf(request));
+    this.#end(socket, error, requestIdOf(request.headers));
   }
 
   #end(socket: Duplex, error: ServiceError, requestId: string): void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ServiceError, type Problem } from '../shared/errors.js';
 import { minTimeoutMs } from '../prediction/index.js';
 
@@ -24,13 +24,12 @@ function countHosts(rawHeaders: readonly string[]): number {
 }
 
 /** Refuses a body that is not plain JSON in UTF-8, before it is read. */
-export function checkBodyHeaders(request: IncomingMessage): ServiceError | undefined {
-  const { headers } = request;
+export function checkBodyHeaders(headers: IncomingHttpHeaders): ServiceError | undefined {
   if (headers['content-encoding'] !== undefined)
     return unsupported('Content-Encoding is not supported: send the JSON as it is');
   const contentType = headers['content-type'];
   if (contentType === undefined) {
-    return hasBody(request) ? unsupported('Content-Type is missing: send application/json') : undefined;
+    return hasBody(headers) ? unsupported('Content-Type is missing: send application/json') : undefined;
   }
   return isPlainJson(contentType) ? undefined : unsupported('Content-Type must be application/json, in UTF-8');
 }
@@ -39,7 +38,7 @@ function unsupported(message: string): ServiceError {
   return new ServiceError('UNSUPPORTED_MEDIA_TYPE', message);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
@@ -58,8 +57,8 @@ export function isPlainJson(contentType: string): boolean {
  * The caller's time budget in milliseconds from X-Request-Timeout-Ms, undefined when it gives none.
  * @throws ServiceError INVALID_REQUEST when it is no integer from 100 to `maxTimeoutMs`.
  */
-export function requestTimeoutMs(request: IncomingMessage, maxTimeoutMs: number): number | undefined {
-  const header = request.headers['x-request-timeout-ms'];
+export function requestTimeoutMs(headers: IncomingHttpHeaders, maxTimeoutMs: number): number | undefined {
+  const header = headers['x-request-timeout-ms'];
   if (header === undefined) return undefined;
   const value = typeof header === 'string' && /^\d{1,9}$/.test(header) ? Number(header) : Number.NaN;
   if (value >= minTimeoutMs && value <= maxTimeoutMs) return value;

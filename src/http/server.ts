@@ -1,20 +1,21 @@
 import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Authenticator, RateLimiter } from '../access/index.js';
 import type { ModelCatalogue } from '../models/index.js';
 import type { PredictionService, TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
 import type { Admission } from './admission.js';
 import { Cors } from './cors.js';
-import { Exchange } from './exchange.js';
+import { Exchange, ResponsePeer } from './exchange.js';
 import { closeServer } from './close-server.js';
 import { createNodeServer } from './node-server.js';
 import type { HttpObserver } from './observer.js';
 import { openInferenceRoutes } from './open-inference/routes.js';
 import { openApiDocument } from './openapi/document.js';
 import type { HttpOptions, TlsOptions } from './options.js';
+import { predictBatchCall, predictCall } from './predict-call.js';
 import { ProtocolErrors } from './protocol-errors.js';
 import type { HeaderPolicy } from './reply-headers.js';
 import type { MetricsText, Readiness } from './reports.js';
@@ -118,7 +119,7 @@ function createApp(
     forceCloseConnections: false,
     clientErrorHandler: protocolErrors.answerClientError,
     frameworkErrors: (error, request, reply) => {
-      request.exchange = new Exchange(request.raw, reply.raw, clock.monotonic());
+      request.exchange = newExchange(request, reply, clock.monotonic());
       responder.error(request, reply, error);
     },
     serverFactory: (listener) => createNodeServer(options, certificates?.current, listener),
@@ -136,7 +137,7 @@ function addHooks(app: FastifyInstance, parts: HttpServerParts, responder: Respo
   const cors = options.cors_origins.length > 0 ? new Cors(options.cors_origins) : undefined;
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
-    request.exchange = new Exchange(request.raw, reply.raw, clock.monotonic(), beginTrace);
+    request.exchange = newExchange(request, reply, clock.monotonic(), beginTrace);
     const refusal = checkRequest(request.raw);
     if (refusal !== undefined) return done(refusal);
     if (cors?.admit(request, reply) === true) {
@@ -149,14 +150,23 @@ function addHooks(app: FastifyInstance, parts: HttpServerParts, responder: Respo
   app.setErrorHandler((thrown, request, reply) => responder.error(request, reply, thrown));
 }
 
+function newExchange(
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  arrivedAt: number,
+  beginTrace?: () => string | undefined,
+): Exchange {
+  return new Exchange({ headers: raw.headers, peer: new ResponsePeer(reply.raw), arrivedAt, beginTrace });
+}
+
 function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
   const { options, authenticator } = parts;
-  predictRoutes(app, {
+  const callParts = {
     ...parts,
-    responder,
     maxTimeoutMs: options.max_timeout_ms,
     maxBatchInstances: options.max_batch_instances,
-  });
+  };
+  predictRoutes(app, { single: predictCall(callParts), batch: predictBatchCall(callParts), responder });
   modelRoutes(app, { ...parts, responder });
   if (options.open_inference) {
     openInferenceRoutes(app, { ...parts, responder, maxTimeoutMs: options.max_timeout_ms });

@@ -4,13 +4,15 @@ import { modelMetadata, type ModelCatalogue, type ModelDescription, type ModelLe
 import type { TensorService } from '../../prediction/index.js';
 import { ServiceError } from '../../shared/errors.js';
 import { isPlainObject } from '../../shared/json.js';
-import { authenticateHook, rateLimitHook, type SyncHook } from '../access-hooks.js';
 import type { Admission } from '../admission.js';
 import type { Readiness } from '../reports.js';
 import { jsonReply } from '../reply-content.js';
 import { requestTimeoutMs } from '../request-rules.js';
 import type { Responder } from '../responder.js';
 import { serviceName } from '../routes/health.js';
+import { authenticate, limitRate } from '../steps/access.js';
+import { admit } from '../steps/admit.js';
+import { hookOf, inOrder, type Step } from '../steps/step.js';
 import { headerLengthName, readInferBody } from './infer-body.js';
 import { inferReply } from './infer-reply.js';
 
@@ -53,11 +55,11 @@ export function openInferenceRoutes(app: FastifyInstance, parts: OpenInferencePa
 
 class OpenInferenceRoutes {
   readonly #parts: OpenInferenceParts;
-  readonly #known: readonly SyncHook[];
+  readonly #known: Step;
 
   constructor(parts: OpenInferenceParts) {
     this.#parts = parts;
-    this.#known = [authenticateHook(parts.authenticator), rateLimitHook(parts.limiter)];
+    this.#known = inOrder(authenticate(parts.authenticator), limitRate(parts.limiter));
   }
 
   health(app: FastifyInstance): void {
@@ -75,7 +77,7 @@ class OpenInferenceRoutes {
 
   models(app: FastifyInstance): void {
     const { responder } = this.#parts;
-    const onRequest = [...this.#known];
+    const onRequest = hookOf(this.#known);
     for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) {
       app.get(path, { onRequest }, (request, reply) => {
         const metadata = this.#ask(request as ModelRequest, ({ version }, model) =>
@@ -96,23 +98,17 @@ class OpenInferenceRoutes {
 
   infer(app: FastifyInstance): void {
     const { admission, maxTimeoutMs } = this.#parts;
-    const checkHeaders: SyncHook = (request, _reply, done) => {
-      if (request.headers['content-encoding'] !== undefined) {
-        return done(new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding is not supported'));
+    const checkHeaders: Step = (exchange, { headers }) => {
+      if (headers['content-encoding'] !== undefined) {
+        return new ServiceError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding is not supported');
       }
-      request.exchange.timeoutMs = requestTimeoutMs(request.raw, maxTimeoutMs);
-      done();
-    };
-    const admit: SyncHook = (request, _reply, done) => {
-      const place = admission?.enter('predict');
-      if (place instanceof Error) return done(place);
-      request.exchange.leave = place;
-      done();
+      exchange.timeoutMs = requestTimeoutMs(headers, maxTimeoutMs);
+      return undefined;
     };
     for (const path of ['/v2/models/:model/infer', '/v2/models/:model/versions/:version/infer']) {
       app.post(path, {
-        onRequest: [...this.#known, checkHeaders],
-        preHandler: admit,
+        onRequest: hookOf(inOrder(this.#known, checkHeaders)),
+        preHandler: hookOf(admit(admission, 'predict')),
         handler: (request, reply) => this.#infer(request as ModelRequest, reply),
       });
     }

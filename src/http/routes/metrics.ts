@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../../access/index.js';
-import { authenticateHook, scopeHook } from '../access-hooks.js';
+import { authenticate, requireScope } from '../steps/access.js';
+import { hookOf, inOrder } from '../steps/step.js';
 import type { MetricsText } from '../reports.js';
 import type { Responder } from '../responder.js';
 
@@ -13,7 +14,8 @@ export interface MetricsRouteParts {
 }
 
 export function metricsRoute(app: FastifyInstance, { responder, metrics, authenticator }: MetricsRouteParts): void {
-  const onRequest = authenticator === null ? [] : [authenticateHook(authenticator), scopeHook('metrics:read')];
+  const onRequest =
+    authenticator === null ? [] : hookOf(inOrder(authenticate(authenticator), requireScope('metrics:read')));
   app.get('/metrics', { onRequest }, (request, reply) => {
     metrics(request.headers.accept)
       .then((text) => responder.send(request, reply, { status: 200, ...text }))

@@ -3,9 +3,10 @@ import { allows, type Authenticator, type Principal, type RateLimiter } from '..
 import type { ModelCatalogue, ModelDescription, VersionDescription } from '../../models/index.js';
 import { ServiceError } from '../../shared/errors.js';
 import { modelIdPattern } from '../../shared/names.js';
-import { authenticateHook, rateLimitHook } from '../access-hooks.js';
 import { jsonReply } from '../reply-content.js';
 import type { Responder } from '../responder.js';
+import { authenticate, limitRate } from '../steps/access.js';
+import { hookOf, inOrder } from '../steps/step.js';
 
 export interface ModelRouteParts {
   readonly catalogue: ModelCatalogue;
@@ -19,7 +20,7 @@ export function modelRoutes(
   app: FastifyInstance,
   { catalogue, authenticator, limiter, responder }: ModelRouteParts,
 ): void {
-  const onRequest = [authenticateHook(authenticator), rateLimitHook(limiter)];
+  const onRequest = hookOf(inOrder(authenticate(authenticator), limitRate(limiter)));
 
   app.get('/v1/models', { onRequest }, (request, reply) => {
     const models = visibleModels(catalogue, request.exchange.principal);
