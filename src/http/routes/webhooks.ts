@@ -35,7 +35,7 @@ const refusals: Readonly<Record<SignatureFault, string>> = {
 export function webhookRoutes(app: FastifyInstance, { mlflowWebhook, responder, clock }: WebhookRouteParts): void {
   app.post('/v1/webhooks/mlflow', {
     bodyLimit,
-    onRequest: (request, _reply, done) => done(checkBodyHeaders(request.raw)),
+    onRequest: (request, _reply, done) => done(checkBodyHeaders(request.headers)),
     handler: (request, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const fault = signatureFault(mlflowWebhook.secret, { headers: request.headers, body, nowMs: clock.now() });
