@@ -1,4 +1,4 @@
-# Sourced by every service script of this folder; not a program of its own.
+# Sourced by every script of this folder and of test/deploy/tools; not a program of its own.
 # The script defines: install (idempotent), run DIR PORT (ends in exec of the server), is_ready DIR PORT.
 set -euo pipefail
 NAME=$(basename "$0")
@@ -7,7 +7,7 @@ CACHE=${SERVICES_CACHE:-$HOME/.cache/inference-service}
 STOP_SIGNAL=TERM
 START_LIMIT_S=${START_LIMIT_S:-90}
 
-die() { echo "test/services/$NAME: $*" >&2; exit 1; }
+die() { echo "$SELF: $*" >&2; exit 1; }
 
 # apt_need PROGRAM PACKAGE...: installs the packages unless the program is on the PATH or is an existing file
 apt_need() {
