@@ -24,6 +24,17 @@ export default defineConfig({
       },
       {
         test: {
+          // Chart, compose file and image, by the real tools: see test/deploy/tools/.
+          name: 'deploy',
+          include: ['test/deploy/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 300_000,
+          hookTimeout: 1_800_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           // The pages in a real browser: needs Chromium (CHROMIUM, else /usr/bin/chromium).
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
@@ -40,7 +51,7 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/services/**', 'test/browser/**'],
+          exclude: ['test/services/**', 'test/browser/**', 'test/deploy/**'],
           pool: 'forks',
           testTimeout: 60_000,
           hookTimeout: 60_000,
