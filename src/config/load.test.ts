@@ -71,14 +71,32 @@ describe('layers', () => {
         REDIS_PASSWORD: '123',
         KAFKA_BOOTSTRAP_SERVERS: 'a:9092,b:9092',
         MLFLOW_TRACKING_URI: 'http://mlflow',
+        MLFLOW_TRACKING_USERNAME: 'me',
+        MLFLOW_TRACKING_PASSWORD: 'pass',
+        MLFLOW_TRACKING_TOKEN: 'token',
         DATABASE_URL: 'postgres://db/x',
       },
     });
     const service = config.inference_service;
     expect(service.redis).toMatchObject({ host: 'redis', port: 6380, password: '123' });
     expect(service.kafka.bootstrap_servers).toBe('a:9092,b:9092');
+    expect(service.mlflow).toMatchObject({ username: 'me', password: 'pass', token: 'token' });
     expect(service.mlflow.tracking_uri).toBe('http://mlflow');
     expect(service.database.url).toBe('postgres://db/x');
+  });
+
+  it('reads maps as name=value and as JSON, and names what is neither', () => {
+    const key = 'INFERENCE_SERVICE__MLFLOW__SCORING_URLS';
+    const urls = (text: string) =>
+      loadConfig({ environment: { [key]: text } }).config.inference_service.mlflow.scoring_urls;
+    expect(urls('iris/3=http://a:1, other=http://b-{version}')).toEqual({
+      'iris/3': 'http://a:1',
+      other: 'http://b-{version}',
+    });
+    expect(urls('{"iris/3": "http://a:1?x=y"}')).toEqual({ 'iris/3': 'http://a:1?x=y' });
+    for (const text of ['iris', '{"iris"', 'iris=ftp://a', '../x=http://a']) {
+      expect(() => urls(text), text).toThrow(key);
+    }
   });
 
   it('treats an empty variable as unset, and reads booleans, lists and levels of any case', () => {

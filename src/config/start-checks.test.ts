@@ -61,15 +61,21 @@ describe('checks before the start', () => {
     expect(isLoopback(host)).toBe(loopback);
   });
 
-  it.each([['MLFLOW_TRACKING_URI', 'http://mlflow']])(
-    'never ignores %s while the engine is not there',
-    (name, value) => {
-      const [problem] = check({ [name]: value });
-      expect(problem?.expected).toContain('this build does not have');
-      expect(problem?.source).toBe(`variable ${name}`);
-      expect(problem?.got).not.toContain('secret');
-    },
-  );
+  it('wants a plain URL of MLflow, and no folder of models beside it', () => {
+    const name = 'MLFLOW_TRACKING_URI';
+    const [problem] = check({ [name]: 'http://user:secret@mlflow' });
+    expect(problem).toMatchObject({ key: 'inference_service.mlflow.tracking_uri', source: `variable ${name}` });
+    expect(problem?.got).not.toContain('secret');
+    expect(check({ [name]: 'http://mlflow:5000', INFERENCE_SERVICE__MODELS__DIRECTORY: 'absent' })).toEqual([]);
+  });
+
+  it('wants scoring servers whose version is plain', () => {
+    const problems = (urls: object) =>
+      check({ INFERENCE_SERVICE__MLFLOW__SCORING_URLS: JSON.stringify(urls) }).map(({ expected }) => expected);
+    expect(problems({ 'iris/3': 'http://a', other: 'http://b-{version}:80' })).toEqual([]);
+    expect(problems({ iris: 'http://a' })).toEqual([expect.stringContaining('tells its version')]);
+    expect(problems({ 'iris/3': 'http://me:secret@a' })).toEqual([expect.stringContaining('without user')]);
+  });
 
   it('wants a plain URL of the model server, and no folder of models beside it', () => {
     const name = 'INFERENCE_SERVICE__MODEL_SERVER__URL';

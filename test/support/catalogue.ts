@@ -29,6 +29,8 @@ interface HeldModel {
   versions: Record<string, string>;
   aliases?: Record<string, string> | null;
   complete?: boolean;
+  /** Of all versions. */
+  arrival?: 'under_way' | 'whole';
 }
 
 /** A catalogue over a registry that the test writes, with a runtime that gives back its one feature. */
@@ -103,13 +105,14 @@ export class CatalogueWorld {
 
   #snapshot(): RegistrySnapshot {
     const models = Object.entries(this.held).map(
-      ([modelId, { versions, aliases = {}, complete = true }]): RegistryModel => ({
+      ([modelId, { versions, aliases = {}, complete = true, arrival }]): RegistryModel => ({
         modelId,
         versions: Object.entries(versions).map(([version, fingerprint]) => ({
           version,
           folder: `/${version}`,
           fingerprint,
           problems: [],
+          ...(arrival !== undefined && { arrival }),
         })),
         aliases: aliases === null ? undefined : new Map(Object.entries(aliases)),
         complete,

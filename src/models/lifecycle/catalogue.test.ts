@@ -52,6 +52,22 @@ describe('the catalogue', () => {
     ]);
   });
 
+  it('loads at the first look what a registry says is whole, and waits for what is under way', async () => {
+    world.held['m'] = { versions: { '1.0.0': 'a' }, arrival: 'whole' };
+    await world.catalogue.look();
+    await world.turns();
+    expect(world.answers()).toBe('1.0.0');
+    world.held['m'] = { versions: { '1.0.0': 'a' }, aliases: { production: '1.0.0' }, arrival: 'under_way' };
+    world.catalogue = world.make();
+    await world.look(3);
+    expect(world.answers()).toBe('SERVICE_UNAVAILABLE');
+    expect(world.catalogue.readiness()).toMatchObject({ settled: false, loading: 1 });
+    world.held['m'].arrival = 'whole';
+    await world.look(1);
+    expect(world.answers()).toBe('1.0.0');
+    expect(world.catalogue.readiness().settled).toBe(true);
+  });
+
   it('waits until two looks saw the same files', async () => {
     world.catalogue = world.make();
     await world.catalogue.look();

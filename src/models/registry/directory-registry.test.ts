@@ -38,6 +38,16 @@ describe('the folder registry', () => {
     expect(ignored.map(({ folder }) => folder).sort()).toEqual(['_x', 'm/01', 'm/v2']);
   });
 
+  it('may be absent where it is one of several, until it was there', async () => {
+    const directory = join(root, 'models');
+    const registry = new DirectoryRegistry({ directory, optional: true });
+    expect(await registry.scan()).toEqual({ models: [], ignored: [], complete: true, problems: [] });
+    await put('models/m/1/model.onnx');
+    expect((await registry.scan()).models).toHaveLength(1);
+    await rm(directory, { recursive: true });
+    expect((await registry.scan()).complete).toBe(false);
+  });
+
   it('changes the fingerprint when a file does, below folders too', async () => {
     await put('m/1/model.onnx');
     await put('m/1/data/weights.bin', '1');

@@ -150,7 +150,7 @@ function parsed(body: Buffer): unknown {
 /** What another server wrote, short and on one line. */
 function printable(text: string): string {
   const line = text
-    .replaceAll(/[^\x20-\x7e]+/g, ' ')
+    .replaceAll(/[^\x21-\x7e]+/g, ' ')
     .trim()
     .slice(0, 200);
   return line === '' ? 'nothing that can be shown' : line;

@@ -5,7 +5,6 @@ import type { Timers } from '../../lifecycle/timers.js';
 import type { MlflowObserver } from '../../mlflow-observer.js';
 import type { VersionProblem } from '../../version-problem.js';
 import type { IgnoredFolder, Registry, RegistryModel, RegistrySnapshot, RegistryVersion } from '../registry.js';
-import { compareVersions } from '../version-name.js';
 import { KeptIndex } from './kept-index.js';
 import { LookUp, type LookUpOptions } from './look-up.js';
 import { MlflowClient, type MlflowCredentials } from './mlflow-client.js';
@@ -79,6 +78,7 @@ export class MlflowRegistry implements Registry {
   async scan(): Promise<RegistrySnapshot> {
     if (this.#askedAt === undefined) await this.#first();
     else if (this.#options.clock.monotonic() - this.#askedAt >= this.#options.pollMs) void this.#ask();
+    this.#want();
     return this.#snapshot();
   }
 
@@ -97,8 +97,9 @@ export class MlflowRegistry implements Registry {
 
   async #first(): Promise<void> {
     this.#models = await this.#kept.read();
+    this.#want();
     const waited = new Promise<void>((resolve) => this.#options.timers.after(firstWaitMs, resolve));
-    await Promise.race([this.#ask(), waited]);
+    await Promise.race([this.#ask().then(() => this.#fetches.idle()), waited]);
   }
 
   #ask(): Promise<void> {
@@ -123,8 +124,9 @@ export class MlflowRegistry implements Registry {
       this.#ignored = ignored;
       this.#problem = undefined;
       observer.registryAsked({ answered: true });
+      this.#want();
       await this.#kept.write(models);
-      await this.#fetches.keepOnly(models.flatMap(wantedOf));
+      await this.#fetches.tidy();
     } catch (error) {
       if (this.#closed) return;
       this.#problem = `MLflow ${messageOf(error)}`;
@@ -140,6 +142,14 @@ export class MlflowRegistry implements Registry {
     }
   }
 
+  /** Those that aliases name are brought first, then from the highest down. */
+  #want(): void {
+    const models = this.#models ?? [];
+    const named = models.flatMap((model) => wantedOf(model).filter((wanted) => isNamed(model, wanted)));
+    const others = models.flatMap((model) => wantedOf(model).filter((wanted) => !isNamed(model, wanted)));
+    this.#fetches.want([...named.reverse(), ...others.reverse()]);
+  }
+
   #snapshot(): RegistrySnapshot {
     const problems: VersionProblem[] = [];
     if (this.#problem !== undefined) {
@@ -153,13 +163,7 @@ export class MlflowRegistry implements Registry {
   #modelOf(model: IndexedModel): RegistryModel {
     const { modelId, problems } = model;
     const aliases = new Map(model.aliases);
-    // Those that aliases name are brought first, then from the highest down.
-    const named = new Set(aliases.values());
-    const order = wantedOf(model).sort(
-      (a, b) => rank(b, named) - rank(a, named) || compareVersions(b.version.version, a.version.version),
-    );
-    const versions = order.map((wanted) => this.#versionOf(wanted));
-    versions.sort((a, b) => compareVersions(a.version, b.version));
+    const versions = wantedOf(model).map((wanted) => this.#versionOf(wanted));
     return { modelId, versions, aliases, complete: true, problems };
   }
 
@@ -198,8 +202,8 @@ function wantedOf({ modelId, name, versions }: IndexedModel): WantedVersion[] {
   return versions.map((version) => ({ modelId, name, version }));
 }
 
-function rank({ version }: WantedVersion, named: ReadonlySet<string>): number {
-  return named.has(version.version) ? 1 : 0;
+function isNamed({ aliases }: IndexedModel, { version }: WantedVersion): boolean {
+  return aliases.some(([, named]) => named === version.version);
 }
 
 function scoringUrl(

@@ -42,8 +42,10 @@ const longestRetryMs = 300_000;
 const otherProcessMs = 500;
 /** A copy is kept for so long after the last time that it was wanted: aliases move back. */
 const keptMs = 600_000;
+const tidyEveryMs = 60_000;
 
 interface Tracked {
+  readonly wanted: WantedVersion;
   readonly place: CopyPlace;
   arrival: Arrival;
   attempts: number;
@@ -55,8 +57,9 @@ interface Tracked {
 /** Brings wanted versions here, a few at a time; what failed is tried again, ever more slowly. */
 export class VersionFetches {
   readonly #options: VersionFetchesOptions;
-  readonly #tracked = new Map<string, Tracked>();
+  #tracked = new Map<string, Tracked>();
   readonly #unwantedSince = new Map<string, number>();
+  #tidiedAt: number | undefined;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
@@ -64,31 +67,41 @@ export class VersionFetches {
     this.#options = options;
   }
 
-  /** Where a wanted version is. Starts to bring it here where that is due. Called in the order of importance. */
-  arrivalOf(wanted: WantedVersion): Arrival {
-    const place = placeOf(wanted);
-    const id = idOf(place);
-    const { clock } = this.#options;
-    let tracked = this.#tracked.get(id);
-    if (tracked === undefined) {
-      tracked = { place, arrival: { state: 'under_way' }, attempts: 0, notBefore: 0, working: false };
-      this.#tracked.set(id, tracked);
+  /** Says what is wanted, the most important first, and begins to bring what is due. */
+  want(versions: readonly WantedVersion[]): void {
+    const known = this.#tracked;
+    this.#tracked = new Map();
+    for (const wanted of versions) {
+      const place = placeOf(wanted);
+      const id = idOf(place);
+      const fresh: Tracked = {
+        ...{ wanted, place, arrival: { state: 'under_way' }, attempts: 0, notBefore: 0, working: false },
+      };
+      this.#tracked.set(id, known.get(id) ?? fresh);
     }
-    const due = tracked.arrival.state !== 'whole' && !tracked.working && clock.monotonic() >= tracked.notBefore;
-    if (due && this.#running.size < parallel && !this.#closing.signal.aborted) this.#start(wanted, tracked);
-    return tracked.arrival;
+    this.#startDue();
   }
 
-  /** Forgets versions that are no longer wanted, and removes copies that nobody has wanted for a while. */
-  async keepOnly(wanted: readonly WantedVersion[]): Promise<void> {
-    const ids = new Set(wanted.map((version) => idOf(placeOf(version))));
-    for (const [id, { working }] of this.#tracked) if (!ids.has(id) && !working) this.#tracked.delete(id);
+  arrivalOf(wanted: WantedVersion): Arrival {
+    return this.#tracked.get(idOf(placeOf(wanted)))?.arrival ?? { state: 'under_way' };
+  }
+
+  /** Resolves when nothing is being fetched and nothing is due. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Removes copies that nobody has wanted for a while; looks no more often than once a minute. */
+  async tidy(): Promise<void> {
     const { copies, clock, observer } = this.#options;
+    if (this.#tidiedAt !== undefined && clock.monotonic() - this.#tidiedAt < tidyEveryMs) return;
+    this.#tidiedAt = clock.monotonic();
     for (const place of await copies.list()) {
       const id = idOf(place);
-      if (ids.has(id)) this.#unwantedSince.delete(id);
-      else if (!this.#unwantedSince.has(id)) this.#unwantedSince.set(id, clock.monotonic());
-      else if (clock.monotonic() - (this.#unwantedSince.get(id) ?? 0) > keptMs) {
+      const since = this.#unwantedSince.get(id);
+      if (this.#tracked.has(id)) this.#unwantedSince.delete(id);
+      else if (since === undefined) this.#unwantedSince.set(id, clock.monotonic());
+      else if (clock.monotonic() - since > keptMs) {
         await copies.remove(place);
         this.#unwantedSince.delete(id);
         observer.copyDropped(place);
@@ -101,38 +114,52 @@ export class VersionFetches {
     await Promise.all(this.#running);
   }
 
-  #start(wanted: WantedVersion, tracked: Tracked): void {
+  #startDue(): void {
+    const now = this.#options.clock.monotonic();
+    for (const tracked of this.#tracked.values()) {
+      if (this.#running.size >= parallel || this.#closing.signal.aborted) return;
+      const { arrival, working, notBefore } = tracked;
+      if (arrival.state !== 'whole' && !working && now >= notBefore) this.#start(tracked);
+    }
+  }
+
+  #start(tracked: Tracked): void {
     tracked.working = true;
-    const run = this.#bring(wanted, tracked).finally(() => {
+    const run = this.#bring(tracked).finally(() => {
       tracked.working = false;
       this.#running.delete(run);
-      if (tracked.arrival.state !== 'under_way' && !this.#closing.signal.aborted) this.#options.onChange();
+      if (this.#closing.signal.aborted) return;
+      this.#startDue();
+      if (tracked.arrival.state !== 'under_way') this.#options.onChange();
     });
     this.#running.add(run);
   }
 
-  async #bring(wanted: WantedVersion, tracked: Tracked): Promise<void> {
+  async #bring(tracked: Tracked): Promise<void> {
     const { copies, clock } = this.#options;
     try {
-      const copy = (await copies.find(tracked.place)) ?? (await this.#fetch(wanted, tracked.place));
+      const copy = (await copies.find(tracked.place)) ?? (await this.#fetch(tracked));
       if (copy === undefined) tracked.notBefore = clock.monotonic() + otherProcessMs;
       else tracked.arrival = { state: 'whole', copy };
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      this.#failed(wanted, tracked, error);
+      this.#failed(tracked, error);
     }
   }
 
-  #failed({ modelId, version }: WantedVersion, tracked: Tracked, error: unknown): void {
+  #failed(tracked: Tracked, error: unknown): void {
     const { clock, observer } = this.#options;
-    const retryInMs = Math.min(longestRetryMs, firstRetryMs * 2 ** tracked.attempts++);
+    const { modelId, version } = tracked.wanted;
+    // What a model says of itself hardly changes.
+    const lasting = error instanceof MlmodelError;
+    const retryInMs = lasting ? longestRetryMs : Math.min(longestRetryMs, firstRetryMs * 2 ** tracked.attempts++);
     tracked.notBefore = clock.monotonic() + retryInMs;
-    const reason = error instanceof MlmodelError ? `${mlmodelFile} ${error.message}` : messageOf(error);
+    const reason = lasting ? `${mlmodelFile} ${error.message}` : messageOf(error);
     tracked.arrival = { state: 'failed', reason };
     observer.fetchFailed({ modelId, version: version.version, reason, retryInMs });
   }
 
-  async #fetch(wanted: WantedVersion, place: CopyPlace): Promise<VersionCopy | undefined> {
+  async #fetch({ wanted, place }: Tracked): Promise<VersionCopy | undefined> {
     const { copies, clock, observer } = this.#options;
     const began = clock.monotonic();
     const draft = await copies.begin(place);
