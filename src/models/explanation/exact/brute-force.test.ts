@@ -5,7 +5,7 @@ import { InterventionalShapley } from './interventional.js';
 import { goesTrue, leafValue, orderTrees, treeScores, type OrderedTrees } from './ordered-trees.js';
 import { PathDependentShapley } from './path-dependent.js';
 
-const features = 4;
+const features = 8;
 const number = fc.double({ min: -2, max: 2, noNaN: true, noDefaultInfinity: true });
 const cell = fc.oneof({ weight: 5, arbitrary: number }, fc.constant(NaN));
 const row = fc.array(cell, { minLength: features, maxLength: features }).map((cells) => Float64Array.from(cells));
@@ -22,7 +22,10 @@ type Drawn =
       readonly no: Drawn;
     };
 
-const drawn = (depth: number): fc.Arbitrary<Drawn> =>
+const inequalities = [nodeMode.LEQ, nodeMode.LT, nodeMode.GTE, nodeMode.GT];
+
+/** `columns`: how many of the features are compared; few are compared again and again on one way. */
+const drawn = (depth: number, modes: readonly number[] = inequalities, columns = 4): fc.Arbitrary<Drawn> =>
   depth === 0
     ? fc.record({ leaf: number })
     : fc.oneof(
@@ -30,16 +33,16 @@ const drawn = (depth: number): fc.Arbitrary<Drawn> =>
         {
           weight: 4,
           arbitrary: fc.record({
-            feature: fc.integer({ min: 0, max: features - 1 }),
+            feature: fc.integer({ min: 0, max: columns - 1 }),
             threshold: number,
-            mode: fc.constantFrom(nodeMode.LEQ, nodeMode.LT, nodeMode.GTE, nodeMode.GT, nodeMode.EQ, nodeMode.NEQ),
+            mode: fc.constantFrom(...modes),
             missing: fc.integer({ min: 0, max: 1 }),
             share: fc.oneof(
               { weight: 6, arbitrary: fc.double({ min: 0.05, max: 0.95, noNaN: true }) },
               fc.constantFrom(0, 1),
             ),
-            yes: fc.memo((n) => drawn(n))(depth - 1),
-            no: fc.memo((n) => drawn(n))(depth - 1),
+            yes: fc.memo((n) => drawn(n, modes, columns))(depth - 1),
+            no: fc.memo((n) => drawn(n, modes, columns))(depth - 1),
           }),
         },
       );
@@ -116,9 +119,13 @@ const close = (got: ArrayLike<number>, want: readonly number[]) =>
   want.forEach((value, at) => expect(Math.abs(got[at]! - value)).toBeLessThan(1e-9));
 
 describe('the definition, coalition by coalition', () => {
-  it('gives what the path-dependent algorithm gives', () => {
+  it.each([
+    ['from tables', { depth: 4, modes: inequalities, columns: 4, numRuns: 300 }],
+    ['anew for each row', { depth: 4, modes: [...inequalities, nodeMode.EQ, nodeMode.NEQ], columns: 4, numRuns: 300 }],
+    ['from tables of deep trees', { depth: 8, modes: inequalities, columns: features, numRuns: 30 }],
+  ])('gives what the path-dependent algorithm gives %s', (_, { depth, modes, columns, numRuns }) => {
     fc.assert(
-      fc.property(fc.array(drawn(4), { minLength: 1, maxLength: 3 }), row, (trees, x) => {
+      fc.property(fc.array(drawn(depth, modes, columns), { minLength: 1, maxLength: 3 }), row, (trees, x) => {
         const { ensemble, covers } = ensembleOf(trees);
         const ordered = orderTrees(ensemble);
         const cover = Float64Array.from(ordered.origin, (node) => covers[node]!);
@@ -129,7 +136,7 @@ describe('the definition, coalition by coalition', () => {
         );
         close([shapley.baseOf(0)], [expectation(ordered, cover, x, 0)]);
       }),
-      { numRuns: 300 },
+      { numRuns },
     );
   });
 

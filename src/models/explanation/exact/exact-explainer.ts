@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../../shared/errors.js';
 import type { Deadline } from '../../../shared/deadline.js';
 import type { FeatureRow, FeatureSpec } from '../../signature.js';
@@ -50,7 +50,7 @@ export class ExactExplainer implements RowExplainer {
     if (deadline.remainingMs() * 1000 <= values.costUs || deadline.cancelled) return dropped(outOfTime);
     try {
       const seen = columns.of(row);
-      const score = explainedScore(meaning, shapley.scores(seen));
+      const score = explainedScore(meaning, shapley.targets, () => shapley.scores(seen));
       return this.#explanation(await values.valuesOf(seen, score.target, deadline), score);
     } catch (error) {
       return dropped(messageOf(error));
@@ -76,10 +76,11 @@ export class ExactExplainer implements RowExplainer {
   }
 }
 
-/** On the event loop, one row a turn: a batch lets others in between. */
+/** On the event loop, but for the first one row a turn: a batch lets others in between. */
 export class InlineValues implements ColumnValues {
   readonly costUs: number;
   readonly #shapley: ExactShapley;
+  #hadTurn = false;
 
   constructor(shapley: ExactShapley, costUs: number) {
     this.#shapley = shapley;
@@ -87,7 +88,9 @@ export class InlineValues implements ColumnValues {
   }
 
   async valuesOf(row: Float64Array, target: number): Promise<Float64Array> {
-    await setImmediate();
+    if (this.#hadTurn) await nextTurn();
+    this.#hadTurn = true;
+    setImmediate(() => (this.#hadTurn = false));
     return this.#shapley.valuesOf(row, target);
   }
 

@@ -35,6 +35,10 @@ export class InterventionalShapley implements ExactShapley {
     this.#side = new Uint8Array(trees.features);
   }
 
+  get targets(): number {
+    return this.#trees.base.length;
+  }
+
   scores(row: Float64Array): Float64Array {
     return treeScores(this.#trees, row);
   }

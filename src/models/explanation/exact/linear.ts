@@ -19,6 +19,10 @@ export class LinearShapley implements ExactShapley {
     this.#means = means;
   }
 
+  get targets(): number {
+    return this.#linear.targets;
+  }
+
   scores(row: Float64Array): Float64Array {
     return this.#linear.intercepts.map((_, target) => this.#score(row, target));
   }

@@ -1,16 +1,20 @@
 import { nodeMode } from '../../trees/tree-ensemble.js';
 import { goesTrue, leafValue, rootsOf, treeScores, type OrderedTrees } from './ordered-trees.js';
 import { gaussLegendre, type Quadrature } from './quadrature.js';
-import { RememberedTrees } from './remembered-trees.js';
 import type { ExactShapley } from './shapley-values.js';
+import { layoutOf, type TreeLayout } from './block-layout.js';
+import { hasOrder } from './thresholds.js';
+import { tableSize, TabulatedTrees } from './tabulated-trees.js';
 import { turnsOf, type Turns } from './turns.js';
 
-/** Targets (classes, outputs) whose trees are remembered: what they take of the memory is bounded. */
-const rememberedTargets = 4;
+/** Targets (classes, outputs) whose trees have tables. */
+const tabulatedTargets = 4;
+/** Numbers that the tables of one target may hold at most: 16 MiB. */
+const maxNumbers = 2 * 2 ** 20;
 
-/** The trees of one target: those that are remembered, and the roots of the others. */
+/** The trees of one target: those that have tables, by the points that they need, and the roots of the others. */
 interface TargetPlan {
-  readonly remembered: RememberedTrees;
+  readonly tabulated: readonly TabulatedTrees[];
   readonly left: Int32Array;
 }
 
@@ -22,8 +26,8 @@ interface TargetPlan {
  * weights of the coalitions are Beta integrals, so that the value of feature i at a leaf of value v is
  * v (o_i - r_i) ∫ Π_{j≠i} (t o_j + (1-t) r_j) dt over [0, 1]: a polynomial of the depth's degree, which half as many points integrate
  * exactly. The products grow on the way down and the leaves' sums on the way up (Yu et al. 2022, Linear TreeSHAP, arXiv:2209.08192), so
- * that a tree costs its nodes times half its depth: two passes over flat arrays a point, all factors positive, nothing cancelled. Trees of
- * moderate depth are not computed anew for each row: see `remembered-trees.ts`.
+ * that a tree costs its nodes times half its depth: two passes over flat arrays a point, all factors positive, nothing cancelled. As far as
+ * memory allows, most of what the passes compute is looked up: see `tabulated-trees.ts`.
  */
 export class PathDependentShapley implements ExactShapley {
   readonly #trees: OrderedTrees;
@@ -34,7 +38,7 @@ export class PathDependentShapley implements ExactShapley {
   readonly #earlier: Int32Array;
   readonly #rules: readonly Quadrature[];
   readonly #ruleOf: ReadonlyMap<number, Quadrature>;
-  readonly #remembered: number;
+  readonly #tabulated: number;
   readonly #plans = new Map<number, TargetPlan>();
   readonly #bases = new Map<number, number>();
   readonly #on: Uint8Array;
@@ -42,9 +46,9 @@ export class PathDependentShapley implements ExactShapley {
   readonly #inverse: Float64Array;
   readonly #sum: Float64Array;
 
-  /** `cover`: of each node, in the order of `trees`. `targets`: how many of them are remembered; the others are computed anew. */
-  constructor(trees: OrderedTrees, cover: Float64Array, targets = rememberedTargets) {
-    this.#remembered = targets;
+  /** `cover`: of each node, in the order of `trees`. `targets`: how many of them get tables, in the order in which they are asked for. */
+  constructor(trees: OrderedTrees, cover: Float64Array, targets = tabulatedTargets) {
+    this.#tabulated = targets;
     this.#trees = trees;
     this.#turns = turnsOf(trees, cover);
     this.#share = this.#turns.share;
@@ -67,6 +71,10 @@ export class PathDependentShapley implements ExactShapley {
     this.#sum = new Float64Array(largest);
   }
 
+  get targets(): number {
+    return this.#trees.base.length;
+  }
+
   scores(row: Float64Array): Float64Array {
     return treeScores(this.#trees, row);
   }
@@ -82,8 +90,8 @@ export class PathDependentShapley implements ExactShapley {
 
   valuesOf(row: Float64Array, target: number): Float64Array {
     const values = new Float64Array(Math.max(row.length, this.#trees.features));
-    const { remembered, left } = this.#planFor(target);
-    remembered.addTo(values, row);
+    const { tabulated, left } = this.#planFor(target);
+    for (const trees of tabulated) trees.addTo(values, row);
     for (const root of left) {
       this.#takeTurns(root, row);
       const rule = this.#ruleOf.get(root) ?? this.#rules[0]!;
@@ -98,13 +106,32 @@ export class PathDependentShapley implements ExactShapley {
   #planFor(target: number): TargetPlan {
     let plan = this.#plans.get(target);
     if (plan === undefined) {
-      const room = this.#plans.size < this.#remembered;
       const roots = rootsOf(this.#trees, target);
-      plan = RememberedTrees.of(this.#trees, this.#turns, target, room ? roots : new Int32Array(0));
-      if (!room) plan = { ...plan, left: roots };
+      plan = this.#plans.size < this.#tabulated ? this.#tabulate(target, roots) : { tabulated: [], left: roots };
       this.#plans.set(target, plan);
     }
     return plan;
+  }
+
+  /** As many of the trees as there is room for. */
+  #tabulate(target: number, roots: Int32Array): TargetPlan {
+    const [trees, turns] = [this.#trees, this.#turns];
+    const layouts = new Map(this.#rules.map((rule) => [rule, [] as TreeLayout[]]));
+    let numbers = 0;
+    const left = roots.filter((root) => {
+      const rule = this.#ruleOf.get(root) ?? this.#rules[0]!;
+      const layout = layoutOf(trees, turns, root);
+      const size = tableSize(layout, rule);
+      if (numbers + size > maxNumbers || !hasOrder(trees, root)) return true;
+      numbers += size;
+      layouts.get(rule)?.push(layout);
+      return false;
+    });
+    const taken = [...layouts].filter(([, of]) => of.length > 0);
+    return {
+      tabulated: taken.map(([rule, of]) => new TabulatedTrees({ trees, turns, target, rule, layouts: of })),
+      left,
+    };
   }
 
   /** The leaves' values, weighted with the shares of all turns that lead to them. */

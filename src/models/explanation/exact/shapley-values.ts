@@ -1,5 +1,6 @@
 /** Exact Shapley values over the columns that a model's trees or coefficients see. Synchronous and not reentrant. */
 export interface ExactShapley {
+  readonly targets: number;
   /** Raw score of each target for one row. */
   scores(row: Float64Array): Float64Array;
   /** The raw score of a target that is expected when nothing is known of the row. */

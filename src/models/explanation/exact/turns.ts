@@ -28,3 +28,28 @@ export function turnsOf(trees: OrderedTrees, cover: Float64Array): Turns {
   }
   return { share, earlier, distinct };
 }
+
+/** What a row can be at a turn on a feature: it took not all turns on it before, or leaves the way here, or takes this one as well. */
+export const states = 3;
+
+export interface TurnShares {
+  /** Of all turns on the feature down to here. */
+  readonly turn: number;
+  /** Of those before; undefined where there are none. */
+  readonly before: number | undefined;
+}
+
+/**
+ * How the product of `path-dependent.ts` changes at a turn: its feature's factor t o + (1 - t) r takes the place of the one before. `says`: what
+ * a leaf of value 1 and product 1 says of the feature, likewise less what the turn before says.
+ */
+export function changeAt(point: number, state: number, { turn, before }: TurnShares) {
+  const on = state === 2 ? 1 : 0;
+  const factor = point * on + (1 - point) * turn;
+  const says = factor === 0 ? 0 : (on - turn) / factor;
+  if (before === undefined) return { times: factor, says };
+  const still = state === 0 ? 0 : 1;
+  const earlier = point * still + (1 - point) * before;
+  if (earlier === 0) return { times: 0, says: 0 };
+  return { times: factor / earlier, says: says - (still - before) / earlier };
+}

@@ -9,10 +9,15 @@ export interface ExplainedScore {
   readonly places: number;
 }
 
-/** The second of two classes; of more classes the one of the largest score; of a regression the first output. */
-export function explainedScore({ kind, positive }: ScoreMeaning, scores: Float64Array): ExplainedScore {
+/** The second of two classes; of more classes the one of the largest score, which only then is asked for; of a regression the first output. */
+export function explainedScore(
+  { kind, positive }: ScoreMeaning,
+  targets: number,
+  scoresOf: () => Float64Array,
+): ExplainedScore {
   if (positive !== undefined) return { target: positive, place: 1, places: 2 };
-  if (kind === 'regressor') return { target: 0, place: 0, places: scores.length };
+  if (kind === 'regressor') return { target: 0, place: 0, places: targets };
+  const scores = scoresOf();
   let best = 0;
   for (let at = 1; at < scores.length; at++) if (scores[at]! > scores[best]!) best = at;
   return { target: best, place: best, places: scores.length };
