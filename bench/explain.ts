@@ -61,7 +61,8 @@ function readRows(folder: string): number[][] {
 
 /** Loads a version as the service does, and explains as it does: columns, score, values, sorted by feature. */
 async function openModel(folder: string, rows: readonly number[][]) {
-  const { serving, explains, close } = await loadFolder(folder, { thresholdUs: Infinity });
+  const version = await loadFolder(folder, { thresholdUs: Infinity });
+  const { serving, explains } = version;
   if (!('method' in explains) || explains.method !== 'tree_path_dependent') throw new Error(JSON.stringify(explains));
   const deadline = soon(3_600_000);
   let at = 0;
@@ -72,7 +73,7 @@ async function openModel(folder: string, rows: readonly number[][]) {
   };
   return {
     explain,
-    close,
+    close: () => version.close(),
     async microseconds(count: number): Promise<number> {
       const times: number[] = [];
       for (let left = count; left > 0; left--) {

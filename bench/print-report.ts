@@ -17,6 +17,7 @@ export function printReport(report: BenchReport, taken: Conditions, plan: Plan):
   printBatch(report);
   printOverload(report);
   printIsolation(report);
+  printExplanations(report);
   table('Goals', ['goal', 'wanted', 'measured', ''], goals(report));
 }
 
@@ -124,6 +125,16 @@ function printIsolation({ isolation }: BenchReport): void {
   ]);
   const header = ['server', 'p50 alone ms', 'p50 beside', 'p99 alone', 'p99 beside', 'large model/s'];
   table('Isolation: a model of 50 µs (200/s) beside one of 50 ms that always computes, one core', header, rows);
+}
+
+function printExplanations({ explanations }: BenchReport): void {
+  const rows = explanations.map((one) => [
+    marked(one.name, one.untrustworthyRuns),
+    range(one.ofPlain, 3),
+    range(one.cpuOfPlain, 3),
+  ]);
+  const header = ['server', 'requests/s, of ours-on', 'CPU, ours-on ÷ own'];
+  table('Explanations: the same model with background.csv, predictions without explanation', header, rows);
 }
 
 function table(title: string, header: readonly string[], rows: readonly (readonly Cell[])[]): void {

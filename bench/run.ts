@@ -7,6 +7,7 @@ import { conditions, openMachine, type Conditions } from './measure/machine.js';
 import { checkAllRows, startServer, type RunningServer } from './measure/server.js';
 import { benchFolder, singleRows } from './measure/workload.js';
 import { measureBatch } from './scenarios/batch.js';
+import { measureExplanations } from './scenarios/explanations.js';
 import { measureIsolation } from './scenarios/isolation.js';
 import { measureOpenLoop } from './scenarios/open-loop.js';
 import { measureOverload } from './scenarios/overload.js';
@@ -18,7 +19,7 @@ import { printReport } from './print-report.js';
 const USAGE = `usage: npx tsx bench/run.ts [options]
   --quick               short rounds: to see that it works, not for figures to publish
   --only NAME,…         of node-echo, ours-on, ours-off, fastify-ort, fastapi-ort (node-echo is always measured)
-  --parts NAME,…        of saturation, open, batch, overload, isolation
+  --parts NAME,…        of saturation, open, batch, overload, isolation, explanations
   --rounds N            interleaved rounds (5; quick: 2)
   --duration S          seconds of one run (10; quick: 2)
   --json                also write bench/results/<date>.json`;
@@ -27,7 +28,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
-    parts: { type: 'string', default: 'saturation,open,batch,overload,isolation' },
+    parts: { type: 'string', default: 'saturation,open,batch,overload,isolation,explanations' },
     rounds: { type: 'string' },
     duration: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -72,6 +73,13 @@ async function measureTogether(plan: Plan, parts: ReadonlySet<string>, report: B
   }
 }
 
+async function measureParts(plan: Plan, parts: ReadonlySet<string>, report: BenchReport): Promise<void> {
+  if (['saturation', 'open', 'batch'].some((part) => parts.has(part))) await measureTogether(plan, parts, report);
+  if (parts.has('overload')) report.overload = await measureOverload(plan);
+  if (parts.has('isolation')) report.isolation = await measureIsolation(plan);
+  if (parts.has('explanations')) report.explanations = await measureExplanations(plan);
+}
+
 async function main(): Promise<void> {
   if (options.help) return console.log(USAGE);
   const parts = new Set(options.parts.split(','));
@@ -87,11 +95,9 @@ async function main(): Promise<void> {
     say,
   };
   const taken = conditions();
-  const report: BenchReport = { saturation: [], open: [], batch: [], overload: [], isolation: [] };
+  const report: BenchReport = { saturation: [], open: [], batch: [], overload: [], isolation: [], explanations: [] };
   try {
-    if (['saturation', 'open', 'batch'].some((part) => parts.has(part))) await measureTogether(plan, parts, report);
-    if (parts.has('overload')) report.overload = await measureOverload(plan);
-    if (parts.has('isolation')) report.isolation = await measureIsolation(plan);
+    await measureParts(plan, parts, report);
   } catch (error) {
     say('a part failed; what was measured before it follows');
     process.exitCode = 1;

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { benchFolder, featureNames, modelsFolder, type ModelId } from './workload.js';
+import { backgroundCsv, benchFolder, featureNames, modelsFolder, type ModelId } from './workload.js';
 
-export type ContenderName = 'node-echo' | 'fastify-ort' | 'fastapi-ort' | 'ours-on' | 'ours-off';
+export type ContenderName = 'node-echo' | 'fastify-ort' | 'fastapi-ort' | 'ours-on' | 'ours-off' | 'ours-explained';
 
 export interface Launch {
   readonly command: readonly string[];
@@ -85,6 +85,10 @@ function launchOurs(settings: Readonly<Record<string, string>>, port: number, pl
   const { folder, models } = place;
   for (const modelId of models)
     cpSync(path.join(modelsFolder, modelId), path.join(folder, 'models', modelId), { recursive: true });
+  if (place.explained === true) {
+    for (const modelId of models)
+      writeFileSync(path.join(folder, 'models', modelId, '1/background.csv'), backgroundCsv);
+  }
   const data = path.join(folder, 'data');
   mkdirSync(data);
   const places = [
@@ -105,6 +109,8 @@ function launchOurs(settings: Readonly<Record<string, string>>, port: number, pl
 interface Place {
   readonly folder: string;
   readonly models: readonly ModelId[];
+  /** The models can be explained. */
+  readonly explained?: boolean;
 }
 
 /** Flags for the server's own Node, such as --cpu-prof: BENCH_NODE_FLAGS. */
@@ -140,3 +146,12 @@ export const contenders: readonly Contender[] = [
   fastifyOrt,
   fastapiOrt,
 ];
+
+/** The service with everything on, and models that can be explained: what that costs those who do not ask for it. */
+export const oursExplained: Contender = {
+  name: 'ours-explained',
+  about: 'ours-on with background.csv beside the model',
+  predicts: true,
+  ...notBuilt,
+  launch: (port, models, folder) => launchOurs(everythingOn, port, { models, folder, explained: true }),
+};

@@ -19,6 +19,12 @@ const rows = readFileSync(path.join(benchFolder, 'rows', 'rows.jsonl'), 'utf8')
 
 export const featureNames: readonly string[] = Object.keys(rows[0]?.features ?? {});
 
+/** The rows as a background of explanations. */
+export const backgroundCsv = [
+  featureNames.join(','),
+  ...rows.map(({ features }) => featureNames.map((name) => features[name]).join(',')),
+].join('\n');
+
 /** The largest |got - want| / max(1, |want|) of a right answer: 1e-6, and what computing in float32 costs. */
 export const TOLERANCE = 1e-5;
 

@@ -54,7 +54,7 @@ function batchGoals({ batch }: BenchReport): Goal[] {
   ];
 }
 
-function otherGoals({ overload, isolation }: BenchReport): Goal[] {
+function otherGoals({ overload, isolation, explanations }: BenchReport): Goal[] {
   return [
     ...overload
       .filter(({ name }) => name === 'ours-on')
@@ -63,6 +63,11 @@ function otherGoals({ overload, isolation }: BenchReport): Goal[] {
       what: 'p99 of the small model beside the large one, ms more than alone',
       atMost: 3,
       measured: (beside.p99 - alone.p99) / 1000,
+    })),
+    ...explanations.map(({ ofPlain }) => ({
+      what: 'predictions of a model that can be explained, of one that cannot',
+      atLeast: 0.98,
+      measured: ofPlain.median,
     })),
   ];
 }

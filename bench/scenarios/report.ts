@@ -61,10 +61,20 @@ export interface IsolationResult {
   readonly untrustworthyRuns: number;
 }
 
+/** Predictions without explanation of a model that can be explained, over those of one that cannot. */
+export interface ExplanationsResult {
+  readonly name: ContenderName;
+  readonly ofPlain: Spread;
+  /** CPU time a request, the other's over its own. */
+  readonly cpuOfPlain: Spread;
+  readonly untrustworthyRuns: number;
+}
+
 export interface BenchReport {
   saturation: SaturationResult[];
   open: OpenLoopResult[];
   batch: BatchResult[];
   overload: OverloadResult[];
   isolation: IsolationResult[];
+  explanations: ExplanationsResult[];
 }
