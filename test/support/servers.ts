@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export type ServerName = 'kafka' | 'redis' | 'postgres' | 'mlflow' | 'mlserver' | 'prometheus' | 'toxiproxy' | 'otlp';
+export type ServerName =
+  'kafka' | 'redis' | 'postgres' | 'mlflow' | 'mlflow-scoring' | 'mlserver' | 'prometheus' | 'toxiproxy' | 'otlp';
 
 /** A real server of a test's own, on loopback. */
 export interface TestServer {

@@ -11,7 +11,7 @@ import { WrongAnswer } from '../remote/wrong-answer.js';
  * @throws WrongAnswer unless every output of the signature is there, of its type and shape, for `rows` rows
  */
 export function readInvocationsAnswer({ body }: ServerAnswer, signature: GraphSignature, rows: number): RemoteAnswer {
-  const json = parsedJson(body);
+  const json = parsedJson(withoutNotANumbers(body));
   if (!isPlainObject(json) || !Object.hasOwn(json, 'predictions')) throw new WrongAnswer('it has no predictions');
   const { predictions } = json;
   const outputs: Record<string, Tensor> = {};
@@ -20,6 +20,15 @@ export function readInvocationsAnswer({ body }: ServerAnswer, signature: GraphSi
     outputs[spec.name] = checkedOutput(spec, tensorOf(spec, data, rows), rows);
   }
   return { outputs, modelVersion: undefined };
+}
+
+/** Python writes NaN and the infinities, which JSON lacks, as they are: null stands for them, as elsewhere. */
+function withoutNotANumbers(body: Buffer): Buffer {
+  if (!body.includes('NaN') && !body.includes('Infinity')) return body;
+  const text = body.toString('utf8');
+  return Buffer.from(
+    text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (found) => (found.startsWith('"') ? found : 'null')),
+  );
 }
 
 /** What the server wrote for one output. */

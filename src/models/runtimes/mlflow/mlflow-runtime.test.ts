@@ -140,6 +140,17 @@ describe('what is understood', () => {
   });
 });
 
+it('takes NaN and the infinities, which Python writes and JSON lacks, for NaN', async () => {
+  const outputs = [
+    { type: 'double', name: 'p' },
+    { type: 'string', name: 'q' },
+  ];
+  const runtime = await load(server.url, { inputs: named.inputs, outputs });
+  server.invoke = (response) =>
+    response.end('{"predictions": [{"p": NaN, "q": "NaN, \\"Infinity"}, {"p": -Infinity, "q": ""}]}');
+  expect(await ask(runtime, floats(1, 2), 2)).toEqual({ p: [NaN, NaN, [2]], q: ['NaN, "Infinity', '', [2]] });
+});
+
 describe('answers that are no prediction of the model', () => {
   const two = [tensor('y', [-1]), tensor('z', [-1])];
   const write = (text: string) => (response: ServerResponse) => void response.end(text);
