@@ -18,7 +18,7 @@ import { printReport } from './print-report.js';
 
 const USAGE = `usage: npx tsx bench/run.ts [options]
   --quick               short rounds: to see that it works, not for figures to publish
-  --only NAME,…         of node-echo, ours-on, ours-off, fastify-ort, fastapi-ort (node-echo is always measured)
+  --only NAME,…         of node-echo, ours-on, ours-off, ours-lane, fastify-ort, fastapi-ort (node-echo is always measured)
   --parts NAME,…        of saturation, open, batch, overload, isolation, explanations
   --rounds N            interleaved rounds (5; quick: 2)
   --duration S          seconds of one run (10; quick: 2)

@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { backgroundCsv, benchFolder, featureNames, modelsFolder, type ModelId } from './workload.js';
 
-export type ContenderName = 'node-echo' | 'fastify-ort' | 'fastapi-ort' | 'ours-on' | 'ours-off' | 'ours-explained';
+export type ContenderName =
+  'node-echo' | 'fastify-ort' | 'fastapi-ort' | 'ours-on' | 'ours-off' | 'ours-lane' | 'ours-explained';
 
 export interface Launch {
   readonly command: readonly string[];
@@ -78,6 +79,8 @@ const everythingOn = {
   INFERENCE_SERVICE__LOG_LEVEL: 'INFO',
 };
 
+const throughExpressLane = { ...everythingOn, INFERENCE_SERVICE__HTTP__EXPRESS_LANE: 'true' };
+
 const command = path.join(repository, 'bin', 'inference');
 const notBuilt = existsSync(path.join(repository, 'dist', 'main.js')) ? {} : { missing: 'run `npm run build` first' };
 
@@ -102,7 +105,7 @@ function launchOurs(settings: Readonly<Record<string, string>>, port: number, pl
   return {
     command: [process.execPath, ...nodeFlags(), command, 'serve', '--port', String(port), ...places],
     environment: settings,
-    headers: settings === everythingOn ? [`X-API-Key: ${createKey(data)}`] : [],
+    headers: settings !== everythingOff ? [`X-API-Key: ${createKey(data)}`] : [],
   };
 }
 
@@ -142,6 +145,13 @@ export const contenders: readonly Contender[] = [
     predicts: true,
     ...notBuilt,
     launch: (port, models, folder) => launchOurs(everythingOff, port, { models, folder }),
+  },
+  {
+    name: 'ours-lane',
+    about: 'as ours-on, with http.express_lane',
+    predicts: true,
+    ...notBuilt,
+    launch: (port, models, folder) => launchOurs(throughExpressLane, port, { models, folder }),
   },
   fastifyOrt,
   fastapiOrt,

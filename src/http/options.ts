@@ -25,6 +25,11 @@ export const httpOptions = Type.Object(
       default: false,
       description: 'Serve the Open Inference Protocol (V2) under /v2 too: tensors in, tensors out.',
     }),
+    express_lane: Type.Boolean({
+      default: false,
+      description:
+        'Frame plain predictions without Node’s HTTP server. Without effect with TLS, trust_proxy or cors_origins.',
+    }),
     docs: Type.Boolean({ default: true, description: 'Serve /docs, /redoc and /openapi.json.' }),
     trust_proxy: Type.Array(Type.String(), {
       default: [],

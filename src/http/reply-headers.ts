@@ -39,16 +39,18 @@ export function errorHeaders(error: ServiceError): Headers {
   return headers;
 }
 
-/** What the rate limit, CORS and Server-Timing add. */
-export function exchangeHeaders(exchange: Exchange, durationMs: number, policy: HeaderPolicy): Headers {
-  const headers: Headers = {};
+/** Adds what the rate limit, CORS and Server-Timing say. */
+export function addExchangeHeaders(
+  headers: Headers,
+  exchange: Exchange,
+  { durationMs, policy }: { readonly durationMs: number; readonly policy: HeaderPolicy },
+): void {
   if (exchange.rate !== undefined) addRate(headers, exchange.rate);
   if (exchange.corsOrigin !== undefined) {
     headers['access-control-allow-origin'] = exchange.corsOrigin;
     headers['access-control-expose-headers'] = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Server-Timing';
   }
   if (policy.serverTiming) headers['server-timing'] = serverTiming(exchange, durationMs);
-  return headers;
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-10, and the older X- trio. */

@@ -2,9 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../shared/clock.js';
 import type { ServiceError } from '../shared/errors.js';
 import { errorReply } from './error-body.js';
+import type { Exchange } from './exchange.js';
 import type { FinishedHttpRequest, HttpObserver } from './observer.js';
 import type { ReplyContent } from './reply-content.js';
-import { errorHeaders, exchangeHeaders, standardHeaders, type HeaderPolicy } from './reply-headers.js';
+import { addExchangeHeaders, errorHeaders, standardHeaders, type HeaderPolicy } from './reply-headers.js';
 import { afterUnreadBody } from './unread-body.js';
 import { toReplyError } from './framework-errors.js';
 
@@ -35,15 +36,49 @@ export class Responder {
 
   /** Answers anything thrown with the error that may be told of it. */
   error(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
-    const error = toReplyError(thrown);
-    const { accept } = request.headers;
-    const { requestId } = request.exchange;
     const openInference = request.raw.url?.startsWith('/v2/') === true;
-    const content = errorReply(error, { requestId, accept, openInference, timestampMs: this.#parts.clock.now() });
-    // The body of an error depends on Accept; with CORS all replies depend on Origin too.
-    const vary = reply.hasHeader('vary') ? 'Origin, Accept' : 'Accept';
-    reply.header('vary', vary).headers(errorHeaders(error));
-    this.#send(request, reply, { content, error });
+    // With CORS all replies depend on Origin, those of errors on Accept too.
+    if (reply.hasHeader('vary')) reply.header('vary', 'Origin, Accept');
+    const { accept } = request.headers;
+    this.#send(request, reply, this.failure(request.exchange, { thrown, accept, openInference }));
+  }
+
+  /** What is told of anything thrown. */
+  failure({ requestId }: Exchange, { thrown, ...occasion }: Failure): Failed {
+    const error = toReplyError(thrown);
+    const timestampMs = this.#parts.clock.now();
+    return { error, content: errorReply(error, { requestId, timestampMs, ...occasion }) };
+  }
+
+  /** All headers of a reply but those of its framing. */
+  headersOf(
+    exchange: Exchange,
+    { content, error, durationMs }: { content: ReplyContent; error: ServiceError | undefined; durationMs: number },
+  ): Record<string, string> {
+    const { policy } = this.#parts;
+    const headers = standardHeaders(exchange.requestId, content, policy);
+    if (error !== undefined) Object.assign(headers, { vary: 'Accept' }, errorHeaders(error));
+    addExchangeHeaders(headers, exchange, { durationMs, policy });
+    return headers;
+  }
+
+  /** The reply is on its way: gives the place in admission back and tells the observer. */
+  end(exchange: Exchange, outcome: Outcome): void {
+    exchange.leave?.();
+    exchange.leave = undefined;
+    // No spread: written out, the object costs a twentieth.
+    this.#parts.observer.requestFinished({
+      status: outcome.status,
+      error: outcome.error,
+      durationMs: outcome.durationMs,
+      clientGone: outcome.clientGone,
+      requestId: exchange.requestId,
+      route: outcome.route,
+      method: outcome.method,
+      clientId: exchange.principal.clientId,
+      traceparent: exchange.traceparent,
+      reachedPrediction: exchange.reachedPrediction,
+    });
   }
 
   #send(
@@ -52,41 +87,33 @@ export class Responder {
     { content, error }: { readonly content: ReplyContent; readonly error: ServiceError | undefined },
   ): void {
     const { exchange } = request;
-    const { clock, policy } = this.#parts;
-    const durationMs = clock.monotonic() - exchange.arrivedAt;
+    const durationMs = this.#parts.clock.monotonic() - exchange.arrivedAt;
     const clientGone = reply.raw.destroyed;
+    const headers = this.headersOf(exchange, { content, error, durationMs });
+    if (reply.hasHeader('vary')) delete headers['vary'];
     if (this.draining) reply.header('connection', 'close');
-    reply
-      .code(content.status)
-      .headers(standardHeaders(exchange.requestId, content, policy))
-      .headers(exchangeHeaders(exchange, durationMs, policy));
+    reply.code(content.status).headers(headers);
     if (request.raw.complete || !closesConnection(request, reply)) reply.send(content.body);
     else afterUnreadBody(request.raw, () => void reply.send(content.body));
-    exchange.leave?.();
-    exchange.leave = undefined;
-    this.#tell(request, { status: content.status, error, durationMs, clientGone });
-  }
-
-  #tell(
-    request: FastifyRequest,
-    outcome: Pick<FinishedHttpRequest, 'status' | 'error' | 'durationMs' | 'clientGone'>,
-  ): void {
-    const { exchange } = request;
-    // No spread: written out, the object costs a twentieth.
-    this.#parts.observer.requestFinished({
-      status: outcome.status,
-      error: outcome.error,
-      durationMs: outcome.durationMs,
-      clientGone: outcome.clientGone,
-      requestId: exchange.requestId,
-      route: routeOf(request),
-      method: commonMethods.has(request.method) ? request.method : 'other',
-      clientId: exchange.principal.clientId,
-      traceparent: exchange.traceparent,
-      reachedPrediction: exchange.reachedPrediction,
-    });
+    const method = commonMethods.has(request.method) ? request.method : 'other';
+    this.end(exchange, { status: content.status, error, durationMs, clientGone, route: routeOf(request), method });
   }
 }
+
+/** What is to be told of a failure, and to whom. */
+export interface Failure {
+  readonly thrown: unknown;
+  /** The caller's Accept header. */
+  readonly accept: string | undefined;
+  readonly openInference?: boolean;
+}
+
+interface Failed {
+  readonly error: ServiceError;
+  readonly content: ReplyContent;
+}
+
+type Outcome = Pick<FinishedHttpRequest, 'status' | 'error' | 'durationMs' | 'clientGone' | 'route' | 'method'>;
 
 function closesConnection(request: FastifyRequest, reply: FastifyReply): boolean {
   return reply.getHeader('connection') === 'close' || !reply.raw.shouldKeepAlive || request.raw.httpVersionMinor === 0;

@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Authenticator, RateLimiter } from '../access/index.js';
 import type { ModelCatalogue } from '../models/index.js';
@@ -9,13 +8,15 @@ import type { Clock } from '../shared/clock.js';
 import type { Admission } from './admission.js';
 import { Cors } from './cors.js';
 import { Exchange, ResponsePeer } from './exchange.js';
-import { closeServer } from './close-server.js';
 import { createNodeServer } from './node-server.js';
+import { ExpressLane } from './express-lane/index.js';
+import type { Listener } from './listener.js';
 import type { HttpObserver } from './observer.js';
 import { openInferenceRoutes } from './open-inference/routes.js';
 import { openApiDocument } from './openapi/document.js';
 import type { HttpOptions, TlsOptions } from './options.js';
-import { predictBatchCall, predictCall } from './predict-call.js';
+import { OrdinaryListener } from './ordinary-listener.js';
+import { predictBatchCall, predictCall, type PredictCallParts } from './predict-call.js';
 import { ProtocolErrors } from './protocol-errors.js';
 import type { HeaderPolicy } from './reply-headers.js';
 import type { MetricsText, Readiness } from './reports.js';
@@ -87,7 +88,10 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
   addHooks(app, parts, responder);
   addRoutes(app, parts, responder);
   await app.ready();
-  return new FastifyHttpServer(app, responder, certificates);
+  const listener = takesExpressLane(parts)
+    ? new ExpressLane({ ...parts, app, responder, protocolErrors, call: predictCall(callPartsOf(parts)) })
+    : new OrdinaryListener(app);
+  return new FastifyHttpServer({ app, responder, certificates, listener });
 }
 
 async function openCertificates({ tls, observer }: HttpServerParts): Promise<TlsCertificates | undefined> {
@@ -161,11 +165,7 @@ function newExchange(
 
 function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
   const { options, authenticator } = parts;
-  const callParts = {
-    ...parts,
-    maxTimeoutMs: options.max_timeout_ms,
-    maxBatchInstances: options.max_batch_instances,
-  };
+  const callParts = callPartsOf(parts);
   predictRoutes(app, { single: predictCall(callParts), batch: predictBatchCall(callParts), responder });
   modelRoutes(app, { ...parts, responder });
   if (options.open_inference) {
@@ -183,22 +183,41 @@ function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Resp
   if (options.docs) docsRoutes(app, responder, openApiDocument({ version: parts.version, options }));
 }
 
+function callPartsOf(parts: HttpServerParts): PredictCallParts {
+  const { max_timeout_ms: maxTimeoutMs, max_batch_instances: maxBatchInstances } = parts.options;
+  return { ...parts, maxTimeoutMs, maxBatchInstances };
+}
+
+/** Not where a request's address or its reply depends on headers that only the ordinary server reads. */
+function takesExpressLane({ options, tls }: HttpServerParts): boolean {
+  const { express_lane, trust_proxy, cors_origins } = options;
+  return express_lane && tls.mode !== 'required' && trust_proxy.length === 0 && cors_origins.length === 0;
+}
+
+interface FastifyHttpServerParts {
+  readonly app: FastifyInstance;
+  readonly responder: Responder;
+  readonly certificates: TlsCertificates | undefined;
+  readonly listener: Listener;
+}
+
 class FastifyHttpServer implements HttpServer {
   readonly app: FastifyInstance;
+  readonly #listener: Listener;
   readonly #responder: Responder;
   readonly #certificates: TlsCertificates | undefined;
   #certificateTimer: NodeJS.Timeout | undefined;
 
-  constructor(app: FastifyInstance, responder: Responder, certificates: TlsCertificates | undefined) {
+  constructor({ app, responder, certificates, listener }: FastifyHttpServerParts) {
     this.app = app;
+    this.#listener = listener;
     this.#responder = responder;
     this.#certificates = certificates;
   }
 
   async listen({ host, port }: { readonly host: string; readonly port: number }): Promise<string> {
-    await this.app.listen({ host, port });
+    const address = await this.#listener.listen({ host, port });
     this.#watchCertificates();
-    const address = this.app.server.address() as AddressInfo;
     const scheme = this.#certificates === undefined ? 'http' : 'https';
     const name = host.includes(':') ? `[${host}]` : host;
     return `${scheme}://${name}:${address.port}`;
@@ -211,7 +230,7 @@ class FastifyHttpServer implements HttpServer {
   async close(graceMs: number): Promise<void> {
     this.beginDrain();
     clearInterval(this.#certificateTimer);
-    await closeServer(this.app, graceMs);
+    await this.#listener.close(graceMs);
   }
 
   #watchCertificates(): void {

@@ -1,0 +1,36 @@
+import { STATUS_CODES } from 'node:http';
+
+let dateAt = Number.NaN;
+let dateText = '';
+
+/** The Date header, made once a second (RFC 9110 section 6.6.1). */
+function dateOf(epochMs: number): string {
+  const second = Math.floor(epochMs / 1000);
+  if (second !== dateAt) {
+    dateAt = second;
+    dateText = new Date(epochMs).toUTCString();
+  }
+  return dateText;
+}
+
+export interface ReplyFrame {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Seconds that the connection may be idle; undefined: it ends with this reply. */
+  readonly keepAliveSeconds: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** A reply as Node's server would write it. */
+export function replyText({ status, headers, body, keepAliveSeconds, now }: ReplyFrame): string {
+  let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+  for (const name in headers) lines += `${name}: ${headers[name]}\r\n`;
+  lines += `content-length: ${Buffer.byteLength(body)}\r\nDate: ${dateOf(now)}\r\n`;
+  lines +=
+    keepAliveSeconds === undefined
+      ? 'connection: close\r\n\r\n'
+      : `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`;
+  return lines + body;
+}
