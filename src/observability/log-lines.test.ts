@@ -30,7 +30,7 @@ describe('LogLines', () => {
   it('writes by itself when much is held, and everything when the process ends', () => {
     const writer = new Writer();
     const lines = new LogLines(writer, () => undefined);
-    lines.write('x'.repeat(40_000) + '\n');
+    lines.write('x'.repeat(70_000) + '\n');
     expect(writer.written).toHaveLength(1);
     lines.write('last\n');
     lines.flushSync();

@@ -13,7 +13,7 @@ export interface LineWriter {
   on(event: 'drop', told: (lines: string) => void): unknown;
 }
 
-const largestHeld = 32 * 1024;
+const largestHeld = 64 * 1024;
 const flushEveryMs = 20;
 /** Bytes that wait for a reader that stands still; what comes on top is dropped. */
 const largestWaiting = 8 * 1024 * 1024;

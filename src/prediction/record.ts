@@ -84,7 +84,9 @@ function featuresOf({ text, isBatch, version }: PredictionRun, { assembled }: Ro
   if (version === undefined || assembled === undefined) return { features: [] };
   const { allInline, plan } = assembled;
   const inline = isBatch || !allInline || plan.personal ? undefined : featuresText(text, plan);
-  return inline === undefined ? { features: eventFeatures(version, assembled) } : { features: [], featuresText: inline };
+  return inline === undefined
+    ? { features: eventFeatures(version, assembled) }
+    : { features: [], featuresText: inline };
 }
 
 function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages }: AssembledRow): EventFeature[] {
@@ -99,8 +101,11 @@ function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages
   return features;
 }
 
-function entitiesOf(row: RowRun) {
-  const sources = row.assembled?.plan.sources ?? [];
+const noEntities: PredictionRecord['entities'] = [];
+
+function entitiesOf(row: RowRun): PredictionRecord['entities'] {
+  if (row.assembled === undefined || row.assembled.plan.sources.length === 0) return noEntities;
+  const { sources } = row.assembled.plan;
   return Object.entries(row.instance.entities).flatMap(([name, key]) => {
     const views = sources.filter((source) => source.view.entity === name);
     // An entity that no view of the model uses was refused: what it is, is not known.

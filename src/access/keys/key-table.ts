@@ -12,6 +12,9 @@ interface KnownKey {
 
 export type KeyVerdict = Principal | 'unknown' | 'revoked' | 'expired';
 
+/** Keys that are remembered in the clear, at most. */
+const mostRecent = 256;
+
 /** Stands in where no key is known, so that unknown keys cost what revoked ones cost. No key has this hash. */
 const nobody = Buffer.alloc(32);
 
@@ -19,6 +22,8 @@ const nobody = Buffer.alloc(32);
 export class KeyTable {
   readonly #clock: Clock;
   #known: ReadonlyMap<string, KnownKey> = new Map();
+  /** Those that verified of late, by the key itself: hashing costs as much as a small model's run. Gone with every change. */
+  readonly #recent = new Map<string, KnownKey>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,14 +36,33 @@ export class KeyTable {
       known.set(entry.sha256, { entry, digest: Buffer.from(entry.sha256, 'hex'), principal: principalOf(entry) });
     }
     this.#known = known;
+    this.#recent.clear();
   }
 
-  /** The look-up is by hash: what its timing could tell is about a hash that nobody can choose, not about a key. */
   verify(key: string): KeyVerdict {
+    const recent = this.#recent.get(key);
+    const verdict = recent === undefined ? undefined : this.#verdictOn(recent);
+    if (typeof verdict === 'object') return verdict;
+    // Every verdict but a good one costs the same.
+    this.#recent.delete(key);
+    return this.#verifyByHash(key);
+  }
+
+  /** What the timing of this look-up could tell is about a hash that nobody can choose, not about a key. */
+  #verifyByHash(key: string): KeyVerdict {
     const sha256 = hashKey(key);
     const known = this.#known.get(sha256);
     const same = timingSafeEqual(Buffer.from(sha256, 'hex'), known?.digest ?? nobody);
     if (known === undefined || !same) return 'unknown';
+    const verdict = this.#verdictOn(known);
+    if (typeof verdict === 'object') {
+      if (this.#recent.size >= mostRecent) this.#recent.clear();
+      this.#recent.set(key, known);
+    }
+    return verdict;
+  }
+
+  #verdictOn(known: KnownKey): KeyVerdict {
     const state = keyStateAt(known.entry, this.#clock.now());
     return state === 'active' || state === 'replaced' ? known.principal : state;
   }

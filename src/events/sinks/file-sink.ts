@@ -19,7 +19,7 @@ interface OpenFile {
   size: number;
 }
 
-const newline = Buffer.from('\n');
+const newline = 0x0a;
 const tailBytes = 64 * 1024;
 
 /**
@@ -44,7 +44,7 @@ export class FileSink implements EventSink {
 
   async deliver(batch: readonly WireEvent[]): Promise<void> {
     if (this.#closed) throw new Error('The event file is closed');
-    const bytes = Buffer.concat(batch.flatMap(({ json }) => [json, newline]));
+    const bytes = linesOf(batch);
     try {
       const open = await this.#fileFor(bytes.length);
       await writeAll(open.file, bytes);
@@ -106,6 +106,17 @@ export class FileSink implements EventSink {
     const surplus = rotated.slice(0, Math.max(0, rotated.length + 1 - events.file_keep));
     for (const { name } of surplus) await this.#files.remove(join(this.#directory, name));
   }
+}
+
+function linesOf(batch: readonly WireEvent[]): Buffer {
+  const texts = batch.map(({ json }) => json);
+  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + text.length + 1, 0));
+  let at = 0;
+  for (const text of texts) {
+    at += text.copy(bytes, at);
+    bytes[at++] = newline;
+  }
+  return bytes;
 }
 
 async function writeAll(file: EventFile, bytes: Buffer): Promise<void> {
