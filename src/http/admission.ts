@@ -10,6 +10,8 @@ export type Leave = () => void;
  * held by work and never by a slow sender. Answers at once and never throws.
  */
 export interface Admission {
+  /** The SERVICE_UNAVAILABLE that a request can be given at its headers, as it will get no place; undefined where it may. */
+  refuseEarly(): ServiceError | undefined;
   /** A place, or the SERVICE_UNAVAILABLE (with retryAfterSeconds) that tells why there is none. */
   enter(kind: AdmissionKind): Leave | ServiceError;
 }

@@ -166,7 +166,7 @@ const refusals: readonly Refusal[] = [
     name: 'no place',
     ...predict,
     headers: json,
-    edge: { admission: { enter: () => shut } },
+    edge: { admission: { refuseEarly: () => undefined, enter: () => shut } },
     status: 503,
     code: 'SERVICE_UNAVAILABLE',
   },
@@ -249,7 +249,7 @@ describe('demand 25: every refusal', () => {
   });
 
   it('gives Retry-After in whole seconds, rounded up', async () => {
-    server = await createEdge({ admission: { enter: () => shut } });
+    server = await createEdge({ admission: { refuseEarly: () => undefined, enter: () => shut } });
     const reply = await server.app.inject({ ...predict, headers: json });
     expect(reply.headers['retry-after']).toBe('2');
   });

@@ -7,7 +7,7 @@ import { predictionReplyJson } from './prediction-reply-json.js';
 import { jsonContentType, type ReplyContent } from './reply-content.js';
 import { checkBodyHeaders, requestTimeoutMs } from './request-rules.js';
 import { authenticate, limitRate } from './steps/access.js';
-import { admit } from './steps/admit.js';
+import { admit, refuseEarly } from './steps/admit.js';
 import { inOrder, type Step } from './steps/step.js';
 
 export interface PredictCallParts {
@@ -34,12 +34,17 @@ export interface PredictCall {
 /**
  * The way of a prediction request up to the pipeline:
  *
- *     context → authenticate → rate limit → check headers → read the body → admit → predict → reply
+ *     context → refuse early, under overload → authenticate → rate limit → check headers → read the body → admit → predict → reply
  */
 export function predictCall(parts: PredictCallParts): PredictCall {
   const { prediction } = parts;
   return {
-    beforeBody: inOrder(authenticate(parts.authenticator), limitRate(parts.limiter), checkHeaders(parts.maxTimeoutMs)),
+    beforeBody: inOrder(
+      refuseEarly(parts.admission),
+      authenticate(parts.authenticator),
+      limitRate(parts.limiter),
+      checkHeaders(parts.maxTimeoutMs),
+    ),
     afterBody: admit(parts.admission, 'predict'),
     answer: (exchange, body) => prediction.predict(body, exchange).then((reply) => json(predictionReplyJson(reply))),
   };
@@ -51,7 +56,7 @@ export function predictCall(parts: PredictCallParts): PredictCall {
  */
 export function predictBatchCall(parts: PredictCallParts): PredictCall {
   const { prediction, limiter, countBatchInstances: byInstances } = parts;
-  const who = authenticate(parts.authenticator);
+  const who = inOrder(refuseEarly(parts.admission), authenticate(parts.authenticator));
   const headers = checkHeaders(parts.maxTimeoutMs);
   const kind: AdmissionKind = 'batch';
   const place = admit(parts.admission, kind);

@@ -115,7 +115,11 @@ describe('prediction routes', () => {
   it('refuse at the rate limit, before the body and admission are looked at', async () => {
     const limiter = new FakeLimiter({ allowed: false, limit: 100, remaining: 0, resetSeconds: 17 });
     const prediction = new FakePrediction();
-    server = await createEdge({ limiter, prediction, admission: { enter: () => expect.unreachable() } });
+    server = await createEdge({
+      limiter,
+      prediction,
+      admission: { refuseEarly: () => undefined, enter: () => expect.unreachable() },
+    });
     const reply = await server.app.inject({ ...predict, headers: { 'content-type': 'text/plain' } });
     expect(reply.statusCode).toBe(429);
     expect(reply.json()).toMatchObject({ error_code: 'RATE_LIMIT_EXCEEDED', details: { retry_after_seconds: 17 } });
@@ -168,12 +172,20 @@ describe('prediction routes', () => {
       return () => void places.push('left');
     };
     const prediction = new FakePrediction();
-    server = await createEdge({ admission: { enter }, prediction });
+    server = await createEdge({ admission: { refuseEarly: () => undefined, enter }, prediction });
     await server.app.inject(predict);
     prediction.before = () => Promise.reject(new ServiceError('INFERENCE_TIMEOUT', 'late'));
     await server.app.inject(batch);
     await server.app.inject({ ...predict, payload: ' '.repeat(2_000_000) });
     expect(places).toEqual(['predict', 'left', 'batch', 'left']);
+  });
+
+  it('are refused at their headers, before anybody asks who calls, where there will be no place', async () => {
+    const full = new ServiceError('SERVICE_UNAVAILABLE', 'Busy', { retryAfterSeconds: 1 });
+    const admission = { refuseEarly: () => full, enter: () => expect.unreachable() };
+    const authenticator = { ...authenticatorOf(everything), authenticate: () => expect.unreachable() };
+    server = await createEdge({ admission, authenticator });
+    for (const request of [predict, batch]) expect((await server.app.inject(request)).statusCode).toBe(503);
   });
 
   it('cancel the work of a client that goes away', async () => {

@@ -128,6 +128,22 @@ describe('admission', () => {
     puppet.admitted()();
   });
 
+  it('refuses at the headers what would be refused later, and takes no place there', () => {
+    const puppet = new Puppet();
+    expect(puppet.admission.refuseEarly()).toBeUndefined();
+    puppet.crowd();
+    puppet.work(60);
+    puppet.refused();
+    puppet.endTurn();
+    expect(puppet.admission.refuseEarly()).toBeUndefined();
+    puppet.admitted()();
+    puppet.work(6);
+    expect(puppet.admission.refuseEarly()).toMatchObject({ code: 'SERVICE_UNAVAILABLE', details: { limit: 'loop' } });
+    expect(puppet.admission.inFlight).toBe(0);
+    puppet.endTurn();
+    expect(puppet.admission.refuseEarly()).toBeUndefined();
+  });
+
   it('opens again after a tenth of a second without refusal', () => {
     const puppet = new Puppet();
     puppet.crowd();

@@ -4,7 +4,6 @@ import type { LoopProbe } from './loop-probe.js';
 import { LoopQueue } from './loop-queue.js';
 import type { AdmissionState, OverloadObserver, ShedReason } from './observer.js';
 import { PlaceCost } from './place-cost.js';
-import { Pressure } from './pressure.js';
 
 export interface AdmissionOptions {
   /** Requests in flight at most. */
@@ -35,7 +34,6 @@ export class AdmissionControl {
   readonly #options: AdmissionOptions;
   readonly #loop: LoopQueue;
   readonly #places: PlaceCost;
-  readonly #pressure: Pressure;
   #inFlight = 0;
   #state: AdmissionState = 'open';
   #lastRefusal = Number.NEGATIVE_INFINITY;
@@ -44,7 +42,6 @@ export class AdmissionControl {
     this.#options = options;
     this.#loop = new LoopQueue(options.clock, options.loop);
     this.#places = new PlaceCost(options.clock);
-    this.#pressure = new Pressure(options.clock);
   }
 
   /** Leaves the place that was taken, to be called once the reply is sent (a second call does nothing); or the SERVICE_UNAVAILABLE. */
@@ -52,7 +49,6 @@ export class AdmissionControl {
     this.#loop.arrived();
     const reason = this.#refusal();
     if (reason !== undefined) return this.#refuse(reason);
-    this.#pressure.admitted();
     this.#places.admitted(++this.#inFlight);
     const turn = this.#loop.admit();
     let left = false;
@@ -70,11 +66,15 @@ export class AdmissionControl {
   }
 
   /**
-   * Whether the overload lasts and is such that refusals eat up the time of the loop: then connections may be left unread for a moment.
-   * What has been read is answered in any case.
+   * The refusal of a request of which only the headers were read, while the loop is late and has done its work of this turn: so that what
+   * will be refused costs as little as it can. It takes no place: who gets none here asks `enter` later.
    */
-  shouldPauseReading(): boolean {
-    return this.#state === 'shedding' && this.#pressure.sustained;
+  refuseEarly(): ServiceError | undefined {
+    if (this.#state === 'open') return undefined;
+    this.#loop.beginTurn();
+    if (!this.#loopIsLate()) return undefined;
+    this.#loop.arrived();
+    return this.#refuse('loop');
   }
 
   get inFlight(): number {
@@ -104,7 +104,6 @@ export class AdmissionControl {
 
   #refuse(reason: ShedReason): ServiceError {
     if (reason === 'loop') this.#lastRefusal = this.#options.clock.monotonic();
-    this.#pressure.refused();
     this.#options.observer.shed(reason);
     return refusals[reason];
   }

@@ -41,8 +41,13 @@ export class LoopQueue {
 
   /** To be called for each arrival, before the others. */
   arrived(): void {
-    if (!this.#inTurn) this.#beginTurn(this.#clock.monotonic());
+    this.beginTurn();
     this.#arrivals++;
+  }
+
+  /** Does nothing in a turn that has begun. */
+  beginTurn(): void {
+    if (!this.#inTurn) this.#beginTurn(this.#clock.monotonic());
   }
 
   /** Requests that arrived in this turn and in the last, if the loop did not rest between them. */

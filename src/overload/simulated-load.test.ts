@@ -25,7 +25,6 @@ interface Outcome {
   /** When the last request was refused, in seconds from the start. */
   readonly lastRefusal: number;
   readonly mostInFlight: number;
-  readonly pauseAdvised: boolean;
 }
 
 /**
@@ -46,7 +45,6 @@ class SimulatedServer {
   #threadQueue: { due: number; at: number; leave: () => void }[] = [];
   #lastRefusal = 0;
   #mostInFlight = 0;
-  #pauseAdvised = false;
 
   constructor(load: Load) {
     this.#load = load;
@@ -75,14 +73,12 @@ class SimulatedServer {
       refused: this.#refusals.length,
       lastRefusal: this.#lastRefusal / 1000,
       mostInFlight: this.#mostInFlight,
-      pauseAdvised: this.#pauseAdvised,
     };
   }
 
   #read(due: number): void {
     const entered = this.#admission.enter();
     this.#mostInFlight = Math.max(this.#mostInFlight, this.#admission.inFlight);
-    this.#pauseAdvised ||= this.#admission.shouldPauseReading();
     if (entered instanceof ServiceError) {
       this.#clock.advance(this.#load.refusalMs ?? 0.03);
       this.#lastRefusal = this.#clock.monotonic();
@@ -212,11 +208,5 @@ describe('overload', () => {
     const phases = [{ requestsPerSecond: (1.3 * 1000) / costMs, seconds: 3 }];
     const { goodput } = new SimulatedServer({ runs: 'at once', costMs, refusalMs, phases }).run();
     expect(goodput).toBeGreaterThan((0.8 * (1 - (1.3 * refusalMs) / costMs)) / (1 - refusalMs / costMs));
-  });
-
-  it('advises to pause reading only when refusing takes much of the time', () => {
-    expect(under('at once', 2).pauseAdvised).toBe(false);
-    expect(under('at once', 10).pauseAdvised).toBe(true);
-    expect(under('in a thread', 10).pauseAdvised).toBe(false);
   });
 });
