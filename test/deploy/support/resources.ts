@@ -2,15 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv, type ErrorObject } from 'ajv';
 import { parse, parseAllDocuments } from 'yaml';
+import type { PodSpec, Resource } from './kubernetes.js';
 import { tool, toolAnswer } from './tool.js';
-
-export interface Resource {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly spec?: any;
-  readonly data?: Readonly<Record<string, string>>;
-}
 
 export const chart = 'deploy/helm/inference-service';
 
@@ -24,11 +17,27 @@ export const leastValues = [
 
 const flags = (values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
 
-/** What `helm template` makes of the chart, by kind. */
+/** What `helm template` makes of the chart with `leastValues` and these, by kind. */
 export async function render(...values: readonly string[]): Promise<ReadonlyMap<string, Resource>> {
   const text = await tool('helm', ['template', 'shop', chart, ...flags([...leastValues, ...values])]);
   return new Map(resourcesOf(text).map((resource) => [resource.kind, resource]));
 }
+
+export function ofKind(resources: ReadonlyMap<string, Resource>, kind: string): Resource {
+  const found = resources.get(kind);
+  if (found === undefined) throw new Error(`The chart made no ${kind}`);
+  return found;
+}
+
+interface Deployment {
+  readonly template: { readonly metadata: { readonly annotations: Record<string, string> }; readonly spec: PodSpec };
+}
+
+export const templateOf = (resources: ReadonlyMap<string, Resource>) =>
+  (ofKind(resources, 'Deployment').spec as Deployment).template;
+
+export const configFileOf = (resources: ReadonlyMap<string, Resource>): string =>
+  ofKind(resources, 'ConfigMap').data?.['config.yaml'] ?? '';
 
 /** What Helm says to values that it must refuse. */
 export function refusal(...values: readonly string[]): string {
@@ -44,22 +53,25 @@ export function resourcesOf(text: string): Resource[] {
 
 /** @returns what Kubernetes would not take of a resource of its own kinds; empty where all is well. */
 export function kubernetesProblems(resource: Resource, version: string): string {
-  const answer = toolAnswer(
-    'kubernetes-validate',
-    ['--strict', '--quiet', '-k', version, '-'],
-    JSON.stringify(resource),
-  );
+  const options = ['--strict', '--quiet', '-k', version, '-'];
+  const answer = toolAnswer('kubernetes-validate', options, JSON.stringify(resource));
   return answer.status === 0 ? '' : answer.text;
+}
+
+interface Definition {
+  readonly spec: {
+    readonly versions: readonly { readonly name: string; readonly schema: { readonly openAPIV3Schema: object } }[];
+  };
 }
 
 /** @returns what does not fit the resource's CustomResourceDefinition, unknown names too; empty where all is well. */
 export async function crdProblems(resource: Resource, definitionFile: string): Promise<readonly string[]> {
   const directory = (await tool('crds', [])).trim();
-  const definition = parse(readFileSync(path.join(directory, definitionFile), 'utf8'));
-  const version = resource.apiVersion.split('/')[1];
-  const { schema } = definition.spec.versions.find((one: { name: string }) => one.name === version);
+  const definition = parse(readFileSync(path.join(directory, definitionFile), 'utf8')) as Definition;
+  const version = definition.spec.versions.find(({ name }) => resource.apiVersion.endsWith(`/${name}`));
+  if (version === undefined) return [`/apiVersion ${resource.apiVersion} is not defined`];
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
-  const validate = ajv.compile(closed(schema.openAPIV3Schema));
+  const validate = ajv.compile(closed(version.schema.openAPIV3Schema) as object);
   validate(resource);
   return (validate.errors ?? []).map(problemText);
 }
@@ -69,13 +81,13 @@ function problemText({ instancePath, message, params }: ErrorObject): string {
 }
 
 /** Kubernetes drops names that a definition does not know; here they are mistakes. */
-function closed(schema: any): any {
+function closed(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema;
   if (Array.isArray(schema)) return schema.map(closed);
-  const copy = Object.fromEntries(Object.entries(schema).map(([name, child]) => [name, closed(child)]));
+  const copy: Record<string, unknown> = {};
+  for (const [name, child] of Object.entries(schema)) copy[name] = closed(child);
   const open = copy['x-kubernetes-preserve-unknown-fields'] === true || copy['additionalProperties'] !== undefined;
-  const isMetadata = Object.keys(copy['properties'] ?? {}).length === 0;
-  if (copy['type'] === 'object' && !open && !isMetadata) copy['additionalProperties'] = false;
+  if (copy['type'] === 'object' && copy['properties'] !== undefined && !open) copy['additionalProperties'] = false;
   if (copy['x-kubernetes-int-or-string'] === true) delete copy['type'];
   return copy;
 }
