@@ -9,6 +9,8 @@ export function dataPaths(data: string) {
     keys: path.join(root, 'keys.db'),
     /** Edited graphs whose weights lie in files of their own. */
     scratch: path.join(root, 'scratch'),
+    /** Marks of models that were unloaded by request. */
+    unloaded: path.join(root, 'unloaded'),
     /** Copies of the versions of an MLflow registry. */
     mlflow: path.join(root, 'mlflow'),
   };

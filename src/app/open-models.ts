@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema.js';
+import type { ModelControl } from '../models/index.js';
 import type { FeatureView } from '../features/index.js';
 import { Catalogue } from '../models/lifecycle/catalogue.js';
+import { CatalogueControl } from '../models/lifecycle/catalogue-control.js';
 import { systemTimers } from '../models/lifecycle/timers.js';
 import { VersionLoader } from '../models/lifecycle/version-loader.js';
 import type { ModelsObserver } from '../models/observer.js';
@@ -8,9 +10,12 @@ import { loadMlflowRuntime } from '../models/runtimes/mlflow/load-mlflow-runtime
 import { loadOnnxRuntime } from '../models/runtimes/onnx/load-onnx-runtime.js';
 import { loadOpenInferenceRuntime } from '../models/runtimes/open-inference/load-open-inference-runtime.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
+import { ControlledRegistry } from '../models/registry/controlled-registry.js';
+import { UnloadedModels } from '../models/registry/unloaded-models.js';
 import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
 import type { LoadRuntime } from '../models/runtime-loader.js';
 import { systemClock } from '../shared/clock.js';
+import { dataPaths } from './data-paths.js';
 import { openRegistry } from './open-registry.js';
 
 /** Rows of one version that may wait for a run: about a second's worth of a fast model. */
@@ -53,8 +58,19 @@ export function openCatalogue(
     clock,
     observer,
   });
-  const registry = openRegistry(config, servers, mlflow);
+  const all = openRegistry(config, servers, mlflow);
+  const registry = options.allow_control ? new ControlledRegistry(all, unloadedModels(config)) : all;
   const catalogue = new Catalogue({ options, registry, loader, views, clock, timers: systemTimers, observer });
   mlflow?.onChange(() => void catalogue.look());
   return catalogue;
+}
+
+/** Loading and unloading by request; null where that is not allowed. */
+export function openModelControl(config: Config, catalogue: Catalogue): ModelControl | null {
+  if (!config.inference_service.models.allow_control) return null;
+  return new CatalogueControl(catalogue, unloadedModels(config));
+}
+
+function unloadedModels(config: Config): UnloadedModels {
+  return new UnloadedModels(dataPaths(config.inference_service.data).unloaded);
 }

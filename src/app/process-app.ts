@@ -39,7 +39,7 @@ import { openTracing } from './open-tracing.js';
 import { LoopDelay, readModels } from './read-gauges.js';
 import { openDatabase } from './open-database.js';
 import { openFeatures, openViews } from './open-features.js';
-import { openCatalogue } from './open-models.js';
+import { openCatalogue, openModelControl } from './open-models.js';
 import { openGrpc } from './open-grpc.js';
 import { mlflowWebhook, openMlflow } from './open-mlflow.js';
 import { openModelServers } from './open-model-servers.js';
@@ -213,6 +213,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       prediction: new PredictionPipeline(core),
       inference,
       catalogue: parts.catalogue,
+      control: openModelControl(this.#config, parts.catalogue),
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,
       admission: parts.admission,

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Authenticator, RateLimiter } from '../access/index.js';
-import type { ModelCatalogue } from '../models/index.js';
+import type { ModelCatalogue, ModelControl } from '../models/index.js';
 import type { PredictionService, TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
 import type { Admission } from './admission.js';
@@ -38,6 +38,8 @@ export interface HttpServerParts {
   /** Answers /v2, where http.open_inference is on. */
   readonly inference: TensorService;
   readonly catalogue: ModelCatalogue;
+  /** null: models are not loaded and unloaded by request. */
+  readonly control: ModelControl | null;
   readonly authenticator: Authenticator;
   /** null: no limit. */
   readonly limiter: RateLimiter | null;

@@ -110,6 +110,19 @@ export interface CatalogueReadiness {
   readonly loading: number;
 }
 
+/** Loads and unloads models by request. What it does holds for every process that shares the data folder, and over restarts. */
+export interface ModelControl {
+  /**
+   * Takes up what the registry holds of a model; resolves when a version is ready.
+   * @throws ServiceError MODEL_NOT_FOUND; SERVICE_UNAVAILABLE when no version can be loaded, with the reasons
+   */
+  load(modelId: string): Promise<void>;
+  /** The model is not known any more until it is loaded; calls under way are finished. @throws ServiceError MODEL_NOT_FOUND */
+  unload(modelId: string): Promise<void>;
+  /** By name. */
+  unloaded(): Promise<readonly string[]>;
+}
+
 /** The models that this process serves. */
 export interface ModelCatalogue {
   /**

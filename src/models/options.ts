@@ -33,6 +33,11 @@ export const modelsOptions = Type.Object(
       minimum: 100,
       description: 'Largest time that one run over many rows may take on the event loop.',
     }),
+    allow_control: Type.Boolean({
+      default: false,
+      description:
+        'Models may be loaded and unloaded by request (/v2/repository/models/<name>/load and /unload), by keys with the scope admin.',
+    }),
     max_resident: Type.Integer({
       default: 64,
       minimum: 1,

@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { rmSync } from 'node:fs';
+import { expect, it, onTestFinished } from 'vitest';
+import { makeKey } from '../support/program.js';
 import { eventually, get, post, startService, temporaryFolder } from '../support/service.js';
 
 const models = { INFERENCE_SERVICE__MODELS__DIRECTORY: 'examples/models' };
@@ -36,6 +38,38 @@ it('answers the Open Inference Protocol, its tensors those of the graph', async 
   expect([unknown.status, unknown.body['error']]).toEqual([404, "Model 'nope' not found"]);
   const wrong = await post(`${url}/v2/models/digits/infer`, { inputs: [{ ...rows, shape: [2, 3] }] });
   expect([wrong.status, typeof wrong.body['error']]).toEqual([400, 'string']);
+});
+
+it('loads and unloads by request in every worker, and over a restart', async () => {
+  const data = temporaryFolder('data');
+  onTestFinished(() => rmSync(data, { recursive: true, force: true }));
+  const env = {
+    ...served,
+    INFERENCE_SERVICE__AUTH__MODE: 'required',
+    INFERENCE_SERVICE__MODELS__ALLOW_CONTROL: 'true',
+    INFERENCE_SERVICE__WORKERS: '2',
+  };
+  const { secret: admin } = await makeKey(data, '--scope', 'admin');
+  const { secret: reader } = await makeKey(data, '--scope', 'models:read');
+  const service = await startService({ env, data });
+  const control = (action: string, key = admin) =>
+    post(`${service.url}/v2/repository/models/digits/${action}`, {}, { 'x-api-key': key });
+  /** Each call is a connection of its own, so that both workers are asked. */
+  const statuses = async (url: string) => {
+    const headers = { 'x-api-key': reader, connection: 'close' };
+    const replies = Array.from({ length: 12 }, () => fetch(`${url}/v2/models/digits`, { headers }));
+    return [...new Set((await Promise.all(replies)).map(({ status }) => status))];
+  };
+  expect((await get(`${service.url}/v2`)).body['extensions']).toContain('model_repository');
+  expect((await control('unload', reader)).status).toBe(403);
+  expect((await control('unload')).status).toBe(200);
+  await eventually(async () => JSON.stringify(await statuses(service.url)) === '[404]', 30_000);
+  await service.stop();
+  const again = await startService({ env, data });
+  expect(await statuses(again.url)).toEqual([404]);
+  const load = await post(`${again.url}/v2/repository/models/digits/load`, {}, { 'x-api-key': admin });
+  expect([load.status, load.body]).toEqual([200, {}]);
+  await eventually(async () => JSON.stringify(await statuses(again.url)) === '[200]', 30_000);
 });
 
 it('is off by default', async () => {

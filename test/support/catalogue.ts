@@ -38,6 +38,7 @@ export class CatalogueWorld {
   held: Record<string, HeldModel> = { m: { versions: { '1.0.0': 'a' } } };
   registryProblem: string | undefined;
   incomplete = false;
+  withdrawn: ReadonlySet<string> = new Set();
   readonly facts: string[] = [];
   /** Versions that fail to load. */
   readonly broken = new Set<string>();
@@ -121,7 +122,13 @@ export class CatalogueWorld {
     );
     const { registryProblem: message } = this;
     const problems = message === undefined ? [] : [{ file: '.', message, severity: 'error' as const }];
-    return { models, ignored: [{ folder: 'junk', reason: 'odd' }], complete: !this.incomplete, problems };
+    return {
+      models,
+      ignored: [{ folder: 'junk', reason: 'odd' }],
+      complete: !this.incomplete,
+      withdrawn: this.withdrawn,
+      problems,
+    };
   }
 
   /** 13 gives an INTERNAL_ERROR. */

@@ -19,6 +19,7 @@ export function edgeParts({ options, ...overrides }: EdgeOverrides = {}): HttpSe
     prediction: new FakePrediction(),
     inference: { infer: () => Promise.reject(new Error('The edge was not given an inference')) },
     catalogue: catalogueOf([mortgageDenial]),
+    control: null,
     authenticator: authenticatorOf(everything),
     limiter: null,
     admission: null,

@@ -1,9 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
-import { modelMetadata, type ModelCatalogue, type ModelDescription, type ModelLease } from '../../models/index.js';
+import {
+  modelMetadata,
+  type ModelCatalogue,
+  type ModelControl,
+  type ModelDescription,
+  type ModelLease,
+} from '../../models/index.js';
 import type { TensorService } from '../../prediction/index.js';
 import { ServiceError } from '../../shared/errors.js';
-import { isPlainObject } from '../../shared/json.js';
 import type { Admission } from '../admission.js';
 import type { Readiness } from '../reports.js';
 import { jsonReply } from '../reply-content.js';
@@ -13,12 +18,16 @@ import { serviceName } from '../routes/health.js';
 import { authenticate, limitRate } from '../steps/access.js';
 import { admit } from '../steps/admit.js';
 import { hookOf, inOrder, type Step } from '../steps/step.js';
-import { headerLengthName, readInferBody } from './infer-body.js';
+import { headerLengthName, readInferBody, type InferBody } from './infer-body.js';
 import { inferReply } from './infer-reply.js';
+import { readRawBody } from './raw-body.js';
+import { repositoryRoutes } from './repository-routes.js';
 
 export interface OpenInferenceParts {
   readonly inference: TensorService;
   readonly catalogue: ModelCatalogue;
+  /** null: nothing is loaded or unloaded by request. */
+  readonly control: ModelControl | null;
   readonly authenticator: Authenticator;
   readonly limiter: RateLimiter | null;
   readonly admission: Admission | null;
@@ -28,8 +37,6 @@ export interface OpenInferenceParts {
   /** The program's version. */
   readonly version: string;
 }
-
-const extensions = ['binary_tensor_data', 'model_repository'] as const;
 
 interface ModelParams {
   readonly model: string;
@@ -63,7 +70,8 @@ class OpenInferenceRoutes {
   }
 
   health(app: FastifyInstance): void {
-    const { responder, readiness, version } = this.#parts;
+    const { responder, readiness, version, control } = this.#parts;
+    const extensions = ['binary_tensor_data', ...(control === null ? [] : ['model_repository'])];
     const server = { name: serviceName, version, extensions };
     for (const path of ['/v2', '/v2/']) {
       app.get(path, (request, reply) => responder.send(request, reply, jsonReply(server)));
@@ -91,9 +99,7 @@ class OpenInferenceRoutes {
         responder.send(request, reply, jsonReply({ name, ready }, ready ? 200 : 503));
       });
     }
-    app.post('/v2/repository/index', { onRequest }, (request, reply) => {
-      responder.send(request, reply, jsonReply(this.#index(request)));
-    });
+    repositoryRoutes(app, onRequest, { ...this.#parts, maySee });
   }
 
   infer(app: FastifyInstance): void {
@@ -119,11 +125,11 @@ class OpenInferenceRoutes {
     const { params, exchange } = request;
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     exchange.reachedPrediction = true;
-    let read: ReturnType<typeof readInferBody> | undefined;
+    let read: InferBody | undefined;
     const call = {
       modelId: params.model,
       modelVersion: params.version,
-      read: () => (read = readInferBody(body, request.headers[headerLengthName])).request,
+      read: () => (read = this.#read(request, body)).request,
     };
     inference
       .infer(call, exchange)
@@ -134,6 +140,18 @@ class OpenInferenceRoutes {
         responder.send(request, reply, content);
       })
       .catch((thrown: unknown) => responder.error(request, reply, thrown));
+  }
+
+  /** @throws ServiceError INVALID_REQUEST; a raw request also what a model that does not answer has */
+  #read({ headers, params }: ModelRequest, body: Buffer): InferBody {
+    const headerLength = headers[headerLengthName];
+    if (headerLength !== '0') return readInferBody(body, headerLength);
+    const lease = this.#parts.catalogue.lease(params.model, params.version);
+    try {
+      return readRawBody(body, lease.version.tensors.signature);
+    } finally {
+      lease.release();
+    }
   }
 
   /** @throws ServiceError FORBIDDEN, MODEL_NOT_FOUND, SERVICE_UNAVAILABLE */
@@ -159,24 +177,6 @@ class OpenInferenceRoutes {
       throw error;
     }
   }
-
-  #index(request: FastifyRequest): object[] {
-    const onlyReady = wantsReadyOnly(request.body);
-    const { principal } = request.exchange;
-    return this.#parts.catalogue
-      .list()
-      .filter(({ model_id }) => maySee(principal, model_id))
-      .flatMap(({ model_id: name, versions }) =>
-        versions
-          .filter(({ state }) => !onlyReady || state === 'ready')
-          .map(({ version, state, reasons }) => ({
-            name,
-            version,
-            state: state === 'ready' ? 'READY' : 'UNAVAILABLE',
-            reason: state === 'ready' ? '' : reasons.join('; ') || state,
-          })),
-      );
-  }
 }
 
 function versionsOf({ versions }: ModelDescription): readonly string[] {
@@ -190,14 +190,4 @@ function maySee(principal: Principal, modelId: string): boolean {
 function requireSight(principal: Principal, modelId: string): void {
   if (maySee(principal, modelId)) return;
   throw new ServiceError('FORBIDDEN', 'This needs the scope models:read, or predict for this model');
-}
-
-function wantsReadyOnly(body: unknown): boolean {
-  if (!Buffer.isBuffer(body) || body.length === 0) return false;
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
-    return isPlainObject(value) && value['ready'] === true;
-  } catch (error) {
-    throw new ServiceError('INVALID_REQUEST', 'The body is not valid JSON', { cause: error });
-  }
 }

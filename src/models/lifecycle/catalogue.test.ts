@@ -68,6 +68,25 @@ describe('the catalogue', () => {
     expect(world.catalogue.readiness().settled).toBe(true);
   });
 
+  it('drops what was withdrawn, even where not all could be read, and takes it up again', async () => {
+    await world.start();
+    const { m } = world.held;
+    world.held = {};
+    world.incomplete = true;
+    await world.look();
+    expect(world.answers()).toBe('1.0.0');
+    world.withdrawn = new Set(['m']);
+    await world.look();
+    expect(world.answers()).toBe('MODEL_NOT_FOUND');
+    world.withdrawn = new Set();
+    world.held = { m: m! };
+    const taken = world.catalogue.takeUp();
+    await world.turns();
+    world.timers.fire();
+    await taken;
+    expect(world.answers()).toBe('1.0.0');
+  });
+
   it('waits until two looks saw the same files', async () => {
     world.catalogue = world.make();
     await world.catalogue.look();

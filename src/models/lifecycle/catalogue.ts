@@ -48,12 +48,24 @@ export class Catalogue implements ModelCatalogue {
 
   /** Looks twice, loads what was found and goes on looking. Resolves when every version found has become ready or failed. */
   async start(): Promise<void> {
+    await this.#lookTwice();
+    this.#schedule();
+    await this.#loads.idle();
+  }
+
+  /** Takes up what the registry holds now. Resolves when every version found has become ready or failed. */
+  async takeUp(): Promise<void> {
+    // One that is under way may have begun before.
+    await this.#looking;
+    await this.#lookTwice();
+    await this.#loads.idle();
+  }
+
+  async #lookTwice(): Promise<void> {
     await this.look();
     const { poll_interval_ms } = this.#options.options;
     await this.#pause(Math.min(secondLookMs, poll_interval_ms));
     await this.look();
-    this.#schedule();
-    await this.#loads.idle();
   }
 
   /** One look at the registry; never two at once. What is to be loaded is queued, not awaited. */
@@ -152,7 +164,7 @@ export class Catalogue implements ModelCatalogue {
       if (!this.#models.has(modelId)) this.#models.set(modelId, this.#newModel(modelId));
     for (const model of this.#models.values()) {
       const seen = found.get(model.modelId);
-      if (seen !== undefined || snapshot.complete) model.update(seen);
+      if (seen !== undefined || isGone(model, snapshot)) model.update(seen);
       for (const action of model.actions(this.#loads.hasRoom)) this.#act(model, action);
     }
     for (const [modelId, model] of this.#models) if (!found.has(modelId) && model.empty) this.#models.delete(modelId);
@@ -245,4 +257,9 @@ export class Catalogue implements ModelCatalogue {
       return key;
     });
   }
+}
+
+/** Whether a model that was not found is not there, rather than out of sight. */
+function isGone({ modelId }: TrackedModel, { complete, withdrawn }: RegistrySnapshot): boolean {
+  return complete || withdrawn?.has(modelId) === true;
 }

@@ -20,6 +20,11 @@ const arrays = {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const lengthBytes = 4;
 
+/** Of one element in raw form; a text has no size of its own. */
+export function elementBytes(type: Exclude<TensorType, 'string'>): number {
+  return arrays[type].BYTES_PER_ELEMENT;
+}
+
 /** The raw form of the Open Inference Protocol's binary extension: row-major, little-endian, BYTES with a 4-byte length before each element. */
 export function toBinary({ type, data }: Tensor): Buffer {
   if (type === 'string') return textsToBinary(data as readonly string[]);

@@ -41,6 +41,8 @@ export interface RegistrySnapshot {
   readonly ignored: readonly IgnoredFolder[];
   /** false: something could not be read, so a model that is not listed may still be there. */
   readonly complete: boolean;
+  /** Models that are taken away on purpose, whatever could be read. */
+  readonly withdrawn?: ReadonlySet<string>;
   /** What is wrong with the registry as a whole. */
   readonly problems: readonly VersionProblem[];
 }
