@@ -177,6 +177,23 @@ describe('the configuration that the chart writes', () => {
   });
 });
 
+describe('the pages', () => {
+  const pages = ['deploy-helm', 'deploy-models-s3', 'deploy-models-gcs', 'deploy-models-pvc'];
+
+  it.each(pages)('docs/%s.md shows values that the chart takes', (page) => {
+    const [values] = /(?<=```yaml\n)[^]*?(?=```)/.exec(readFileSync(`docs/${page}.md`, 'utf8')) ?? [''];
+    const folder = mkdtempSync(path.join(tmpdir(), 'values-'));
+    writeFileSync(path.join(folder, 'values.yaml'), values);
+    const flags = leastValues
+      .filter((value) => !value.startsWith('models.source'))
+      .flatMap((value) => ['--set', value]);
+    const { status, text } = toolAnswer('helm', ['template', 'shop', chart, ...flags, '-f', `${folder}/values.yaml`]);
+    rmSync(folder, { recursive: true });
+    expect(status, text).toBe(0);
+    expect(text).toContain('kind: Deployment');
+  });
+});
+
 describe('values that cannot be meant', () => {
   it.each([
     ['config.cache.ttl_second=5', "'ttl_second' not allowed"],
