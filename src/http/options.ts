@@ -28,7 +28,7 @@ export const httpOptions = Type.Object(
     express_lane: Type.Boolean({
       default: false,
       description:
-        'Frame plain predictions without Node’s HTTP server. Without effect with TLS, trust_proxy or cors_origins.',
+        'Frame plain predictions without Node’s HTTP server. Without effect with TLS on the port or cors_origins.',
     }),
     docs: Type.Boolean({ default: true, description: 'Serve /docs, /redoc and /openapi.json.' }),
     trust_proxy: Type.Array(Type.String(), {

@@ -190,10 +190,9 @@ function callPartsOf(parts: HttpServerParts): PredictCallParts {
   return { ...parts, maxTimeoutMs, maxBatchInstances };
 }
 
-/** Not where a request's address or its reply depends on headers that only the ordinary server reads. */
+/** Not where the reply depends on headers that only the ordinary server reads. */
 function takesExpressLane({ options, tls }: HttpServerParts): boolean {
-  const { express_lane, trust_proxy, cors_origins } = options;
-  return express_lane && tls.mode !== 'required' && trust_proxy.length === 0 && cors_origins.length === 0;
+  return options.express_lane && tls.mode !== 'required' && options.cors_origins.length === 0;
 }
 
 interface FastifyHttpServerParts {

@@ -8,13 +8,14 @@ import type { ModelCatalogue, ModelDescription } from '../../src/models/index.js
 import type { BatchReply, CallContext, PredictionReply, PredictionService } from '../../src/prediction/index.js';
 import { systemClock } from '../../src/shared/clock.js';
 import { ServiceError } from '../../src/shared/errors.js';
+import { laneOptions } from './express-lane.js';
 
 /** The HTTP edge with fakes behind all its ports, each of which a test may replace. */
 export type EdgeOverrides = Partial<Omit<HttpServerParts, 'options'>> & { readonly options?: Partial<HttpOptions> };
 
 export function edgeParts({ options, ...overrides }: EdgeOverrides = {}): HttpServerParts {
   return {
-    options: { ...Value.Create(httpOptions), ...options },
+    options: { ...Value.Create(httpOptions), ...laneOptions, ...options },
     tls: { mode: 'off' },
     prediction: new FakePrediction(),
     inference: { infer: () => Promise.reject(new Error('The edge was not given an inference')) },

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { laneEnvironment } from './express-lane.js';
 
 const command = path.resolve('bin/inference');
 
@@ -44,7 +45,7 @@ export async function launchService(options: ServiceOptions = {}): Promise<Servi
   const data = options.data ?? temporaryFolder('data');
   const args = ['serve', '--port', '0', '--data', data, ...(options.args ?? [])];
   const child = spawn(process.execPath, [command, ...args], {
-    env: { ...withoutOwnSettings(), ...options.env },
+    env: { ...withoutOwnSettings(), ...laneEnvironment, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

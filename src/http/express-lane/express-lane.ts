@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'node:http';
+import proxyAddress from '@fastify/proxy-addr';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../shared/clock.js';
 import { Exchange } from '../exchange.js';
@@ -11,7 +12,8 @@ import type { ProtocolErrors } from '../protocol-errors.js';
 import type { ReplyContent } from '../reply-content.js';
 import type { Responder } from '../responder.js';
 import type { CanonicalRequest } from './canonical-request.js';
-import { LaneConnection, type LaneEnd, type Waiting } from './lane-connection.js';
+import { LaneConnection, type LaneEnd, type Unanswered } from './lane-connection.js';
+import { LaneConnections, sweepMs } from './lane-connections.js';
 import { replyText } from './reply-text.js';
 
 export interface ExpressLaneParts {
@@ -25,11 +27,6 @@ export interface ExpressLaneParts {
   readonly beginTrace?: (() => string | undefined) | undefined;
 }
 
-const sweepMs = 100;
-/** A request that is not whole by then is the ordinary server's, with its limits. */
-const patienceMs = 200;
-/** Node closes an idle connection so much later than it says. */
-const keepAliveSlackMs = 1000;
 const idleCheckMs = 50;
 
 /**
@@ -38,13 +35,13 @@ const idleCheckMs = 50;
  */
 export class ExpressLane implements Listener, LaneEnd {
   readonly maxBody: number;
-  sweeps = 0;
   readonly #parts: ExpressLaneParts;
   readonly #ordinary: HttpServer;
   readonly #front: Server;
-  readonly #connections = new Set<LaneConnection>();
-  readonly #limits: Readonly<Record<Waiting, number>>;
+  readonly #connections: LaneConnections;
   readonly #keepAliveSeconds: number;
+  /** Whether an address is a proxy's whose X-Forwarded-For is believed. */
+  readonly #isProxy: ((address: string, hop: number) => boolean) | undefined;
   #sweeping: NodeJS.Timeout | undefined;
 
   constructor(parts: ExpressLaneParts) {
@@ -53,17 +50,17 @@ export class ExpressLane implements Listener, LaneEnd {
     this.#ordinary = app.server;
     this.maxBody = options.max_body_bytes;
     this.#keepAliveSeconds = Math.floor(options.keep_alive_timeout_ms / 1000);
-    const idleSweeps = (options.keep_alive_timeout_ms + keepAliveSlackMs) / sweepMs;
-    this.#limits = {
-      fresh: Math.min(options.headers_timeout_ms, options.request_timeout_ms) / sweepMs,
-      partial: patienceMs / sweepMs,
-      reply: Infinity,
-      reader: idleSweeps,
-      idle: idleSweeps,
-    };
-    this.#front = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#open(socket));
+    this.#connections = new LaneConnections(options, (connection) => this.#refuseSilent(connection));
+    if (options.trust_proxy.length > 0) this.#isProxy = proxyAddress.compile(options.trust_proxy);
+    this.#front = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+      this.#connections.add(new LaneConnection(socket, this)),
+    );
     this.#front.maxConnections = options.max_connections;
     this.#front.on('drop', () => observer.connectionRefused());
+  }
+
+  get sweeps(): number {
+    return this.#connections.sweeps;
   }
 
   async listen(at: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
@@ -75,7 +72,7 @@ export class ExpressLane implements Listener, LaneEnd {
     });
     // Without it Node's server, which never listens, would not look for requests that are too slow.
     this.#ordinary.emit('listening');
-    this.#sweeping = setInterval(() => this.#sweep(), sweepMs).unref();
+    this.#sweeping = setInterval(() => this.#connections.sweep(), sweepMs).unref();
     return this.#front.address() as AddressInfo;
   }
 
@@ -106,9 +103,9 @@ export class ExpressLane implements Listener, LaneEnd {
   }
 
   /** By the same steps as through Fastify. */
-  async #answerOf(exchange: Exchange, { ip }: LaneConnection, { headers, body }: CanonicalRequest) {
+  async #answerOf(exchange: Exchange, { socket }: LaneConnection, { headers, body }: CanonicalRequest) {
     const { call } = this.#parts;
-    const request = { headers, ip, body };
+    const request = { headers, ip: this.#addressOf(socket, headers), body };
     const before = call.beforeBody(exchange, request);
     const refusal = before instanceof Promise ? await before : before;
     if (refusal !== undefined) throw refusal;
@@ -117,6 +114,12 @@ export class ExpressLane implements Listener, LaneEnd {
     if (full !== undefined) throw full;
     exchange.reachedPrediction = true;
     return call.answer(exchange, body);
+  }
+
+  /** The caller's address, as Fastify finds it. */
+  #addressOf(socket: Socket, headers: IncomingHttpHeaders): string {
+    if (this.#isProxy === undefined) return socket.remoteAddress ?? '';
+    return proxyAddress({ socket, headers } as IncomingMessage, this.#isProxy);
   }
 
   #send(connection: LaneConnection, exchange: Exchange, outcome: Outcome): void {
@@ -142,9 +145,16 @@ export class ExpressLane implements Listener, LaneEnd {
     connection.reply(replyText(frame), last);
   }
 
-  handOver(connection: LaneConnection, bytes: Buffer): void {
+  handOver(connection: LaneConnection, { bytes, ended }: Unanswered): void {
     const { socket } = connection;
     this.#connections.delete(connection);
+    if (ended) {
+      // Nothing can be put back any more: the server is told as the socket told us.
+      this.#ordinary.emit('connection', socket);
+      socket.emit('data', bytes);
+      socket.emit('end');
+      return;
+    }
     socket.pause();
     if (bytes.length > 0) socket.unshift(bytes);
     this.#ordinary.emit('connection', socket);
@@ -152,46 +162,32 @@ export class ExpressLane implements Listener, LaneEnd {
     process.nextTick(() => socket.resume());
   }
 
-  brokenOff(connection: LaneConnection): void {
-    this.#refuse(connection, 'HPE_INVALID_EOF_STATE');
+  failed({ socket }: LaneConnection, error: Error): void {
+    this.#parts.protocolErrors.answerClientError(error, socket);
   }
 
   closed(connection: LaneConnection): void {
     this.#connections.delete(connection);
   }
 
-  #open(socket: Socket): void {
-    this.#connections.add(new LaneConnection(socket, this));
-  }
-
-  /** Answers as Node's server would, which reports by these codes. */
-  #refuse(connection: LaneConnection, code: string): void {
+  /** Answers as Node's server would, which reports by this code. */
+  #refuseSilent(connection: LaneConnection): void {
+    const { socket } = connection;
     connection.release();
     this.#connections.delete(connection);
-    connection.socket.on('error', () => connection.socket.destroy());
-    this.#parts.protocolErrors.answerClientError(Object.assign(new Error(code), { code }), connection.socket);
-  }
-
-  #sweep(): void {
-    this.sweeps++;
-    for (const connection of this.#connections) {
-      const { waiting, since } = connection;
-      if (this.sweeps - since <= this.#limits[waiting]) continue;
-      if (waiting === 'partial') connection.handOver();
-      else if (waiting === 'fresh') this.#refuse(connection, 'ERR_HTTP_REQUEST_TIMEOUT');
-      else connection.socket.destroy();
-    }
+    socket.on('error', () => socket.destroy());
+    const code = 'ERR_HTTP_REQUEST_TIMEOUT';
+    this.#parts.protocolErrors.answerClientError(Object.assign(new Error(code), { code }), socket);
   }
 
   #endIdle(): void {
     this.#ordinary.closeIdleConnections();
-    for (const { waiting, socket } of this.#connections)
-      if (waiting === 'idle' || waiting === 'fresh') socket.destroy();
+    this.#connections.endIdle();
   }
 
   #cut(): void {
     this.#ordinary.closeAllConnections();
-    for (const { socket } of this.#connections) socket.destroy();
+    this.#connections.destroyAll();
   }
 }
 

@@ -2,8 +2,11 @@ import type { Socket } from 'node:net';
 import type { Peer } from '../exchange.js';
 import { readRequest, type CanonicalRequest } from './canonical-request.js';
 
-/** What a connection waits for: its first byte, the rest of a request, its own reply, its reader, or the next request. */
-export type Waiting = 'fresh' | 'partial' | 'reply' | 'reader' | 'idle';
+/**
+ * What a connection waits for: its first byte, the rest of a request, its own reply, its reader, the next request, or its end behind
+ * the last reply.
+ */
+export type Waiting = 'fresh' | 'partial' | 'reply' | 'reader' | 'idle' | 'end';
 
 /** What the lane does for its connections. */
 export interface LaneEnd {
@@ -12,57 +15,71 @@ export interface LaneEnd {
   readonly sweeps: number;
   /** Answers by one call of `connection.reply`. */
   answer(connection: LaneConnection, request: CanonicalRequest): void;
-  /** The connection goes to the ordinary server, with `bytes` that it has not answered. */
-  handOver(connection: LaneConnection, bytes: Buffer): void;
-  /** The client has ended the connection in the middle of a request. */
-  brokenOff(connection: LaneConnection): void;
+  /** The connection goes to the ordinary server, which is told what came and was not answered. */
+  handOver(connection: LaneConnection, unanswered: Unanswered): void;
+  failed(connection: LaneConnection, error: Error): void;
   closed(connection: LaneConnection): void;
 }
+
+export interface Unanswered {
+  readonly bytes: Buffer;
+  /** The client has ended its side behind them. */
+  readonly ended: boolean;
+}
+
+const noBytes = Buffer.alloc(0);
 
 /** A connection for as long as all that came on it was canonical. One request at a time is answered; what comes meanwhile is not read. */
 export class LaneConnection implements Peer {
   readonly socket: Socket;
-  readonly ip: string;
   waiting: Waiting = 'fresh';
   /** The sweep at which the wait began. */
   since: number;
   readonly #lane: LaneEnd;
-  #unread: Buffer | undefined;
+  #unread: Buffer = noBytes;
+  /** Bytes without which `#unread` need not be looked at. */
+  #needed = 0;
+  /** Requests that came in one piece with an earlier one. */
+  #pipeline: CanonicalRequest[] = [];
   #ended = false;
+  #whenGone: (() => void) | undefined;
 
   constructor(socket: Socket, lane: LaneEnd) {
     this.socket = socket;
-    this.ip = socket.remoteAddress ?? '';
     this.#lane = lane;
     this.since = lane.sweeps;
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
-    socket.on('drain', this.#onDrain);
+    socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
+    socket.on('error', this.#onError).on('close', this.#onClose);
   }
 
+  /** As with Node's server, a client that ends its side has left. */
   get gone(): boolean {
-    return this.socket.destroyed;
+    return !this.socket.writable;
   }
 
+  /** For the request that is being answered, once. */
   onGone(action: () => void): void {
-    this.socket.once('close', () => this.waiting === 'reply' && action());
+    this.#whenGone = action;
   }
 
   /** Sends the reply that is waited for; `last`: and ends the connection. */
   reply(text: string, last: boolean): void {
+    this.#whenGone = undefined;
     if (this.gone) return;
-    if (last || this.#ended) {
-      this.#wait('idle');
-      this.socket.end(text);
-    } else if (this.socket.write(text)) this.#goOn();
+    const taken = this.socket.write(text);
+    if (last) {
+      this.#wait('end');
+      this.socket.destroySoon();
+    } else if (taken) this.#goOn();
     else this.#wait('reader');
   }
 
   /** The lane lets go of it, and of what it has not answered. */
-  release(): Buffer {
+  release(): Unanswered {
     const { socket } = this;
-    socket.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose);
-    socket.off('drain', this.#onDrain);
-    return this.#unread ?? Buffer.alloc(0);
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
+    socket.off('error', this.#onError).off('close', this.#onClose);
+    return { bytes: this.#unread, ended: this.#ended };
   }
 
   handOver(): void {
@@ -70,47 +87,67 @@ export class LaneConnection implements Peer {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#unread = this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk]);
-    if (this.waiting === 'reply' || this.waiting === 'reader') this.socket.pause();
-    else this.#advance();
+    this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
+    if (this.waiting === 'reply' || this.waiting === 'reader' || this.waiting === 'end') this.socket.pause();
+    else if (this.#unread.length >= this.#needed) this.#read();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    // Ended in the middle of a request: what is answered to that is the ordinary server's business, once all before it is answered.
+    if (this.waiting === 'partial') this.handOver();
+    else if (this.#unread.length === 0) this.socket.end();
   };
 
   readonly #onDrain = (): void => {
     if (this.waiting === 'reader') this.#goOn();
   };
 
-  readonly #onEnd = (): void => {
-    this.#ended = true;
-    if (this.waiting === 'partial') this.#lane.brokenOff(this);
-    else if (this.waiting !== 'reply') this.socket.end();
-  };
-
-  readonly #onError = (): void => {
-    this.socket.destroy();
+  readonly #onError = (error: Error): void => {
+    this.#lane.failed(this, error);
   };
 
   readonly #onClose = (): void => {
     this.#lane.closed(this);
+    this.#whenGone?.();
   };
 
   #goOn(): void {
+    const next = this.#pipeline.shift();
+    if (next !== undefined) return this.#answer(next);
     this.#wait('idle');
-    if (this.#unread !== undefined) this.#advance();
     if (this.socket.isPaused()) this.socket.resume();
+    if (this.#unread.length > 0) this.#read();
   }
 
-  #advance(): void {
-    const bytes = this.#unread as Buffer;
-    const reading = readRequest(bytes, this.#lane.maxBody);
-    if (reading === 'other') return this.handOver();
-    if (reading === 'partial') {
-      // The wait is for the whole request, however many pieces it comes in.
-      if (this.waiting !== 'partial') this.#wait('partial');
-      return;
+  /**
+   * All that has come is read before any of it is answered, as Node's parser does: where something behind a good request is not canonical,
+   * the ordinary server gets both.
+   */
+  #read(): void {
+    let rest = this.#unread;
+    while (rest.length > 0) {
+      const reading = readRequest(rest, this.#lane.maxBody);
+      if (reading === 'other') return this.handOver();
+      if (typeof reading === 'number') {
+        this.#needed = reading;
+        break;
+      }
+      this.#needed = 0;
+      this.#pipeline.push(reading);
+      rest = rest.subarray(reading.length);
     }
-    this.#unread = bytes.length > reading.length ? bytes.subarray(reading.length) : undefined;
+    this.#unread = rest;
+    const first = this.#pipeline.shift();
+    if (first !== undefined) this.#answer(first);
+    else if (this.#ended) this.handOver();
+    // The wait is for the whole request, however many pieces it comes in.
+    else if (this.waiting !== 'partial') this.#wait('partial');
+  }
+
+  #answer(request: CanonicalRequest): void {
     this.#wait('reply');
-    this.#lane.answer(this, reading);
+    this.#lane.answer(this, request);
   }
 
   #wait(forWhat: Waiting): void {
