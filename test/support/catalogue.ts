@@ -30,7 +30,7 @@ interface HeldModel {
   aliases?: Record<string, string> | null;
   complete?: boolean;
   /** Of all versions. */
-  arrival?: 'under_way' | 'whole';
+  arrival?: 'under_way' | 'delayed' | 'whole';
 }
 
 /** A catalogue over a registry that the test writes, with a runtime that gives back its one feature. */

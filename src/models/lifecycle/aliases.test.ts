@@ -39,6 +39,23 @@ describe('an alias', () => {
     });
   });
 
+  it('stays on the version that answers, even one that is gone, while the next one is delayed', async () => {
+    world.held['m'] = { versions: { '1': 'a' }, aliases: { production: '1' } };
+    await world.start();
+    world.broken.add('2');
+    world.held['m'] = { versions: { '2': 'no' }, aliases: { production: '2' }, arrival: 'delayed' };
+    await world.look(3);
+    expect([world.answers(), world.answers('2')]).toEqual(['1', 'SERVICE_UNAVAILABLE']);
+    expect(world.catalogue.describe('m')?.problems).toEqual(['alias production moves from 1 to 2 once that is ready']);
+    expect(world.facts.filter((fact) => fact.startsWith('2 failed'))).toHaveLength(1);
+    world.broken.delete('2');
+    world.held['m'] = { versions: { '2': 'yes' }, aliases: { production: '2' }, arrival: 'whole' };
+    await world.look(2);
+    expect(world.answers()).toBe('2');
+    await world.look(1);
+    expect(world.closed).toEqual(['1']);
+  });
+
   it('that means no version at all is unavailable, and reported', async () => {
     world.held['m'] = { versions: { '1.0.0': 'a' }, aliases: { production: '9' } };
     await world.start();

@@ -94,8 +94,7 @@ export class LoadQueue {
       version.become({ state: 'ready', fingerprint, loaded });
     } catch (error) {
       this.#resident--;
-      const retryInMs = error instanceof VersionRefused && error.passing ? passingRetryMs : undefined;
-      version.become({ state: 'failed', fingerprint, reason: messageOf(error), retryInMs });
+      version.become({ state: 'failed', fingerprint, reason: messageOf(error), retryInMs: retryAfter(error, source) });
     }
     settled();
   }
@@ -122,4 +121,10 @@ export class LoadQueue {
     for (const message of all) observer.versionWarning({ ...version.name, message });
     return { ...loaded, warnings: all };
   }
+}
+
+/** What a registry brings later shows itself as a change; undefined: only a change makes it worth a try. */
+function retryAfter(error: unknown, { arrival }: RegistryVersion): number | undefined {
+  if (arrival === 'delayed') return Infinity;
+  return error instanceof VersionRefused && error.passing ? passingRetryMs : undefined;
 }

@@ -14,6 +14,7 @@ import {
   isUnsettled,
   productionAlias,
   resolveAlias,
+  type AliasTargetState,
   type VersionAction,
   type VersionSnapshot,
 } from './version-policy.js';
@@ -66,7 +67,12 @@ export class TrackedModel {
     const known = this.versions.get(source.version);
     if (known === undefined) {
       const version = this.#options.newVersion(source.version);
-      this.versions.set(source.version, { version, source, present: true, stable: source.arrival === 'whole' });
+      this.versions.set(source.version, {
+        version,
+        source,
+        present: true,
+        stable: source.arrival !== undefined && source.arrival !== 'under_way',
+      });
       return;
     }
     known.stable = isStable(source, known);
@@ -76,8 +82,13 @@ export class TrackedModel {
 
   /** What to do next. `room`: further versions may be taken into memory. */
   actions(room: boolean): VersionAction[] {
-    const snapshots = [...this.versions.values()].map(snapshotOf);
+    const snapshots = [...this.versions.values()].map((tracked) => snapshotOf(tracked, this.#isHeld(tracked)));
     return decide(snapshots, new Set(this.#declared?.values()), room);
+  }
+
+  /** An alias answers by it that is to move elsewhere. */
+  #isHeld({ source: { version } }: TrackedVersion): boolean {
+    return [...this.#aliases].some(([alias, current]) => current === version && this.#declared?.get(alias) !== version);
   }
 
   /** Tells, once, that a ready version's files changed. */
@@ -95,7 +106,7 @@ export class TrackedModel {
     }));
     this.#highestReady = highestReady(states);
     if (this.#declared === undefined) return;
-    const stateOf = (version: string) => this.versions.get(version)?.version.life.state;
+    const stateOf = (version: string) => aliasTargetState(this.versions.get(version));
     for (const alias of [...this.#aliases.keys()]) if (!this.#declared.has(alias)) this.#move(alias, null);
     for (const [alias, declared] of this.#declared) {
       this.#move(alias, resolveAlias(declared, this.#aliases.get(alias) ?? null, stateOf));
@@ -163,9 +174,9 @@ export class TrackedModel {
     return [...(this.#declared ?? [])].flatMap(([alias, declared]) => {
       const state = this.versions.get(declared)?.version.life.state;
       if (state === undefined) return [`alias ${alias} means version ${declared}, which does not exist`];
-      if (state === 'failed') return [`alias ${alias} means version ${declared}, which failed`];
       const current = this.#aliases.get(alias);
-      return isUnsettled(state) && current !== declared
+      if (state === 'failed' && current === declared) return [`alias ${alias} means version ${declared}, which failed`];
+      return (isUnsettled(state) || state === 'failed') && current !== declared
         ? [`alias ${alias} moves from ${current} to ${declared} once that is ready`]
         : [];
     });
@@ -191,7 +202,7 @@ export class TrackedModel {
 
 /** Its files are what they will be: the registry says so, or the look before saw the same. */
 function isStable({ arrival, fingerprint }: RegistryVersion, { present, source }: TrackedVersion): boolean {
-  return arrival === undefined ? present && source.fingerprint === fingerprint : arrival === 'whole';
+  return arrival === undefined ? present && source.fingerprint === fingerprint : arrival !== 'under_way';
 }
 
 /** It answers, or may come to. */
@@ -204,7 +215,12 @@ function versionOf({ source }: TrackedVersion): { readonly version: string } {
   return { version: source.version };
 }
 
-function snapshotOf({ version, source, present, stable }: TrackedVersion): VersionSnapshot {
+function aliasTargetState(tracked: TrackedVersion | undefined): AliasTargetState | undefined {
+  const life = tracked?.version.life;
+  return life?.state === 'failed' && life.retryInMs !== undefined ? 'passing' : life?.state;
+}
+
+function snapshotOf({ version, source, present, stable }: TrackedVersion, held: boolean): VersionSnapshot {
   const { life } = version;
   return {
     version: source.version,
@@ -213,5 +229,6 @@ function snapshotOf({ version, source, present, stable }: TrackedVersion): Versi
     stable,
     changed: 'fingerprint' in life && life.fingerprint !== source.fingerprint,
     mayRetry: version.mayRetry,
+    held,
   };
 }

@@ -8,6 +8,7 @@ const snapshot = (facts: Partial<VersionSnapshot>): VersionSnapshot => ({
   stable: true,
   changed: false,
   mayRetry: false,
+  held: false,
   ...facts,
 });
 const next = (facts: Partial<VersionSnapshot>, room = true) =>
@@ -60,6 +61,7 @@ describe('the version policy', () => {
     expect(resolveAlias('2', '1', stateOf)).toBe('1');
     expect(resolveAlias('3', '1', stateOf)).toBe('3');
     expect(resolveAlias('2', null, stateOf)).toBe('2');
+    expect(resolveAlias('2', '1', (version) => (version === '2' ? 'passing' : 'ready'))).toBe('1');
   });
 
   it('takes the highest ready release', () => {

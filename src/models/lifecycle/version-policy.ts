@@ -15,6 +15,8 @@ export interface VersionSnapshot {
   readonly changed: boolean;
   /** It failed only because too many versions were in memory, or its model server was out of reach some time ago. */
   readonly mayRetry: boolean;
+  /** An alias still answers by it, as the version that it is to move to is not ready. */
+  readonly held: boolean;
 }
 
 export type VersionAction =
@@ -56,7 +58,7 @@ interface Surroundings {
 }
 
 function actionFor(snapshot: VersionSnapshot, { room, successorPending }: Surroundings): VersionAction | undefined {
-  const { version, present } = snapshot;
+  const { version, present, held } = snapshot;
   switch (snapshot.state) {
     case 'discovered':
     case 'failed':
@@ -64,7 +66,7 @@ function actionFor(snapshot: VersionSnapshot, { room, successorPending }: Surrou
       return mayLoad(snapshot, room) ? { action: 'load', version, again: snapshot.state === 'failed' } : undefined;
     case 'ready':
       if (present) return snapshot.changed ? { action: 'report_changed', version } : undefined;
-      return successorPending ? undefined : { action: 'retire', version };
+      return successorPending || held ? undefined : { action: 'retire', version };
     default:
       return undefined;
   }
@@ -78,11 +80,14 @@ function mayLoad({ state, stable, changed, mayRetry }: VersionSnapshot, room: bo
 /** The alias that answers without model_version. */
 export const productionAlias = 'production';
 
+/** How far a version is for the aliases that name it. `passing`: it failed for what may be over soon, such as a server out of reach. */
+export type AliasTargetState = StateName | 'passing';
+
 /** Which version an alias answers by, given the one it answered by before (null: none). */
 export function resolveAlias(
   declared: string,
   current: string | null,
-  stateOf: (version: string) => StateName | undefined,
+  stateOf: (version: string) => AliasTargetState | undefined,
 ): string {
   const state = stateOf(declared);
   const settled = state === 'ready' || state === 'failed';

@@ -11,10 +11,10 @@ export interface RegistryVersion {
   /** A server computes it; what it has of a folder describes it. */
   readonly remote?: RemoteSource;
   /**
-   * `under_way`: its files are still being brought here, and it is loaded later; `whole`: it is as it will be. Absent: nobody knows, so two looks
-   * must see the same files.
+   * `under_way`: its files are still being brought here, and it is loaded later; `delayed`: that failed, is tried again, and `problems` say why;
+   * `whole`: it is as it will be. Absent: nobody knows, so two looks must see the same files.
    */
-  readonly arrival?: 'under_way' | 'whole';
+  readonly arrival?: 'under_way' | 'delayed' | 'whole';
   /** What stops it from being opened: a link that leaves the folder, too many files. */
   readonly problems: readonly VersionProblem[];
 }

@@ -175,7 +175,8 @@ export class MlflowRegistry implements Registry {
         return { version, folder: '', fingerprint: '', arrival: 'under_way', problems: [] };
       case 'failed': {
         const problems: VersionProblem[] = [{ file: 'MLflow', message: arrival.reason, severity: 'error' }];
-        return { version, folder: '', fingerprint: `failed: ${arrival.reason}`, arrival: 'whole', problems };
+        const how = arrival.lasting ? 'whole' : 'delayed';
+        return { version, folder: '', fingerprint: `failed: ${arrival.reason}`, arrival: how, problems };
       }
       case 'whole':
         return { version, arrival: 'whole', ...this.#loadable(wanted, arrival.copy) };

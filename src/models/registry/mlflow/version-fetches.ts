@@ -20,7 +20,8 @@ export interface WantedVersion {
 export type Arrival =
   | { readonly state: 'under_way' }
   | { readonly state: 'whole'; readonly copy: VersionCopy }
-  | { readonly state: 'failed'; readonly reason: string };
+  /** `lasting`: it is what the model says of itself. */
+  | { readonly state: 'failed'; readonly reason: string; readonly lasting: boolean };
 
 export interface VersionFetchesOptions {
   readonly client: MlflowClient;
@@ -155,7 +156,7 @@ export class VersionFetches {
     const retryInMs = lasting ? longestRetryMs : Math.min(longestRetryMs, firstRetryMs * 2 ** tracked.attempts++);
     tracked.notBefore = clock.monotonic() + retryInMs;
     const reason = lasting ? `${mlmodelFile} ${error.message}` : messageOf(error);
-    tracked.arrival = { state: 'failed', reason };
+    tracked.arrival = { state: 'failed', reason, lasting };
     observer.fetchFailed({ modelId, version: version.version, reason, retryInMs });
   }
 
