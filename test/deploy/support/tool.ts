@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-export type ToolName = 'helm' | 'kubernetes-validate' | 'compose-config' | 'crds' | 'image';
+export type ToolName = 'helm' | 'kubernetes-validate' | 'compose-config' | 'crds' | 'image' | 's3';
 
 const script = (name: ToolName): string => path.resolve('test/deploy/tools', name);
 
