@@ -4,7 +4,7 @@ import type { VersionName } from './runtime-observer.js';
 export interface MlflowObserver {
   /** MLflow was asked what it holds. */
   registryAsked(facts: { readonly answered: boolean }): void;
-  /** Another rule than before says which version `production` is: an alias or a stage; undefined: none does. */
+  /** What says which version `production` is, told at first and when it changes: an alias or a stage; undefined: nothing does. */
   productionChosen(facts: { readonly modelId: string; readonly by: string | undefined }): void;
   /** All files of a version have come and are kept on this machine. */
   versionFetched(

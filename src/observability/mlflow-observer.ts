@@ -13,7 +13,7 @@ export function mlflowObserver(
       mlflowUnreachable.set(answered ? 0 : 1);
     },
     productionChosen: ({ modelId, by = 'the highest version' }) =>
-      logger.info({ model_id: modelId, by }, 'Requests without model_version are answered by another rule of MLflow'),
+      logger.info({ model_id: modelId, by }, 'What answers requests without model_version'),
     versionFetched: ({ modelId, version, files, bytes, digest, milliseconds }) => {
       mlflowFetches.inc({ model_id: modelId, result: 'fetched' });
       mlflowFetchedBytes.inc({ model_id: modelId }, bytes);

@@ -49,6 +49,8 @@ export class MlflowRegistry implements Registry {
   /** undefined: nothing is known yet. */
   #models: readonly IndexedModel[] | undefined;
   #ignored: readonly IgnoredFolder[] = [];
+  /** What makes a version of each model `production`, as the observer knows it. */
+  readonly #told = new Map<string, string | undefined>();
   #problem: string | undefined;
   #askedAt: number | undefined;
   #asking: Promise<void> | undefined;
@@ -137,8 +139,9 @@ export class MlflowRegistry implements Registry {
 
   #tellProduction(models: readonly IndexedModel[]): void {
     for (const { modelId, productionBy } of models) {
-      const before = this.#models?.find((model) => model.modelId === modelId);
-      if (before?.productionBy !== productionBy) this.#options.observer.productionChosen({ modelId, by: productionBy });
+      if (this.#told.has(modelId) && this.#told.get(modelId) === productionBy) continue;
+      this.#told.set(modelId, productionBy);
+      this.#options.observer.productionChosen({ modelId, by: productionBy });
     }
   }
 
