@@ -26,7 +26,7 @@ module.exports = {
     only('prediction-uses-front-doors', 'prediction/', [shared, ...front(['features', 'models', 'events', 'access'])]),
     only('observability-listens', 'observability/', [
       shared,
-      ...front(['features', 'models', 'events', 'access', 'overload', 'prediction', 'http']),
+      ...front(['features', 'models', 'events', 'access', 'overload', 'prediction', 'http', 'grpc']),
     ]),
     only('grpc-is-an-edge', 'grpc/', [shared, ...front(['prediction', 'models', 'access'])]),
     only('http-is-an-edge', 'http/', [shared, ...front(['prediction', 'models', 'access', 'features'])]),

@@ -1,17 +1,23 @@
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/schema.js';
-import { GrpcServer, type GrpcServerParts } from '../grpc/index.js';
-import { serviceName } from '../http/index.js';
+import { GrpcServer, type GrpcObserver, type GrpcServerParts } from '../grpc/index.js';
+import { serviceName, TlsCertificates } from '../http/index.js';
 import { systemClock } from '../shared/clock.js';
 import type { Access } from './open-access.js';
 import { packageVersion } from './package-version.js';
 
-export interface GrpcCollaborators extends Pick<GrpcServerParts, 'inference' | 'catalogue' | 'admission'> {
+export interface GrpcCollaborators extends Pick<
+  GrpcServerParts,
+  'inference' | 'catalogue' | 'admission' | 'beginTrace'
+> {
   readonly access: Access;
 }
 
-/** The gRPC edge; it does not listen yet. */
-export async function openGrpc(config: Config, { access, ...parts }: GrpcCollaborators): Promise<GrpcServer> {
+/** The gRPC edge; it does not listen yet. @throws Error that names the files when TLS is required and its key pair cannot be used. */
+export async function openGrpc(
+  config: Config,
+  { access, ...parts }: GrpcCollaborators,
+  observer: GrpcObserver,
+): Promise<GrpcServer> {
   const { http, tls } = config.inference_service;
   return new GrpcServer({
     ...parts,
@@ -20,13 +26,17 @@ export async function openGrpc(config: Config, { access, ...parts }: GrpcCollabo
     isReady: () => parts.catalogue.readiness().settled && parts.catalogue.readiness().ready > 0,
     clock: systemClock,
     maxMessageBytes: http.max_body_bytes,
-    keyPair: await keyPairOf(tls),
+    certificates: await certificatesOf(tls),
+    observer,
     name: serviceName,
     version: packageVersion(),
   });
 }
 
-async function keyPairOf({ mode, cert_file: cert, key_file: key }: Config['inference_service']['tls']) {
-  if (mode !== 'required' || cert === undefined || key === undefined) return undefined;
-  return { cert: await readFile(cert), key: await readFile(key) };
+/** The HTTP server reads the same files, and tells what it finds. */
+const untold = { certificateReloaded: () => undefined, certificateRefused: () => undefined };
+
+function certificatesOf({ mode, cert_file: certFile, key_file: keyFile }: Config['inference_service']['tls']) {
+  if (mode !== 'required' || certFile === undefined || keyFile === undefined) return undefined;
+  return TlsCertificates.open({ certFile, keyFile }, untold);
 }

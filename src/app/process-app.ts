@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/schema.js';
 import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
+import type { GrpcServer } from '../grpc/index.js';
 import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
@@ -20,6 +21,7 @@ import {
   type MetricSnapshot,
 } from '../observability/exposition.js';
 import { featuresObserver } from '../observability/features-observer.js';
+import { grpcObserver } from '../observability/grpc-observer.js';
 import { httpObserver } from '../observability/http-observer.js';
 import { mlflowObserver } from '../observability/mlflow-observer.js';
 import { modelServersObserver } from '../observability/model-servers-observer.js';
@@ -84,6 +86,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
   readonly #telemetry: Telemetry;
   readonly #lifecycle: Lifecycle;
   #server: HttpServer | undefined;
+  #grpc: GrpcServer | undefined;
   #events: EventPublisher | undefined;
   #stopBegun = 0;
 
@@ -115,6 +118,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     const { shutdown_grace_seconds, ...http } = this.#config.inference_service.http;
     const drain_delay_seconds = drainDelay ? http.drain_delay_seconds : 0;
     this.#server?.beginDrain();
+    this.#grpc?.beginDrain();
     this.#telemetry.logger.info({ drain_delay_seconds }, 'Stopping');
     await delay(drain_delay_seconds * 1000);
     this.#stopBegun = performance.now();
@@ -181,12 +185,14 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
   async #listenGrpc(parts: Parts, inference: TensorService): Promise<void> {
     const { host, grpc, http } = this.#config.inference_service;
     if (grpc.port === undefined) return;
-    const server = await openGrpc(this.#config, { ...parts, inference });
-    this.#lifecycle.running('gRPC', server, (it) =>
+    const { logger, metrics } = this.#telemetry;
+    const collaborators = { ...parts, inference, beginTrace: parts.tracing?.begin };
+    const server = await openGrpc(this.#config, collaborators, grpcObserver(metrics.instruments, logger));
+    this.#grpc = this.#lifecycle.running('gRPC', server, (it) =>
       it.close(Math.max(1000, http.shutdown_grace_seconds * 1000 - closingMs)),
     );
     const port = await server.listen(host, grpc.port);
-    this.#telemetry.logger.info({ port, worker: this.#role.worker }, 'gRPC listening');
+    logger.info({ port, worker: this.#role.worker }, 'gRPC listening');
   }
 
   async #openServer(parts: Parts): Promise<HttpServer> {

@@ -1,10 +1,12 @@
 import { credentials, loadPackageDefinition, Metadata, status, type Client } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { authenticatorOf, everything, FakeLimiter, OneKeyAuthenticator } from '../../test/support/edge.js';
 import { FakeCatalogue, fakeVersion, RecordingEvents, RecordingPredictions } from '../../test/support/fakes.js';
-import { TensorInference } from '../prediction/index.js';
+import { TensorInference, type CallContext } from '../prediction/index.js';
 import { systemClock } from '../shared/clock.js';
+import { ServiceError } from '../shared/errors.js';
+import type { FinishedGrpcCall } from './observer.js';
 import { GrpcServer, type GrpcServerParts } from './server.js';
 
 type Answer = Record<string, unknown>;
@@ -18,9 +20,11 @@ const { inference } = loadPackageDefinition(
 let server: GrpcServer;
 let client: Stub;
 let events: RecordingEvents;
+let calls: FinishedGrpcCall[];
 
 async function start(overrides: Partial<GrpcServerParts> = {}): Promise<void> {
   events = new RecordingEvents();
+  calls = [];
   const catalogue = new FakeCatalogue(fakeVersion([]));
   const core = { catalogue, events, observer: new RecordingPredictions(), clock: systemClock, newId: () => 'event' };
   const limits = { maxTimeoutMs: 30_000, maxBatchInstances: 3, defaultTimeoutMs: 5000 };
@@ -33,7 +37,9 @@ async function start(overrides: Partial<GrpcServerParts> = {}): Promise<void> {
     isReady: () => true,
     clock: systemClock,
     maxMessageBytes: 1 << 20,
-    keyPair: undefined,
+    certificates: undefined,
+    beginTrace: undefined,
+    observer: { callFinished: (finished) => void calls.push(finished) },
     name: 'inference-service',
     version: '0',
     ...overrides,
@@ -48,11 +54,16 @@ afterEach(async () => {
   await server.close(1000);
 });
 
-function call(method: string, message: object = {}, keys: Record<string, string> = {}): Promise<Answer> {
+function call(
+  method: string,
+  message: object = {},
+  keys: Record<string, string> = {},
+  timeoutMs = 20_000,
+): Promise<Answer> {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(keys)) metadata.set(name, value);
   return new Promise((resolve, reject) => {
-    client[method]?.(message, metadata, { deadline: Date.now() + 20_000 }, (error, answer) =>
+    client[method]?.(message, metadata, { deadline: Date.now() + timeoutMs }, (error, answer) =>
       error === null ? resolve(answer) : reject(new Error(`${status[error.code]}: ${error.details}`)),
     );
   });
@@ -146,4 +157,73 @@ describe('the Open Inference Protocol over gRPC', () => {
     await expect(call('ModelMetadata', { name: 'half_plus_two' })).rejects.toThrow('PERMISSION_DENIED');
     await expect(call('ModelInfer', { ...model, inputs: [typed] })).rejects.toThrow('PERMISSION_DENIED');
   });
+
+  it('tells of each call once, by method and status', async () => {
+    await call('ServerLive');
+    await expect(call('ModelReady', { name: 'nope' })).rejects.toThrow('NOT_FOUND');
+    await call('ModelInfer', { ...model, inputs: [typed] }, { 'x-request-id': 'r-1' });
+    await vi.waitFor(() => expect(calls).toHaveLength(3));
+    expect(calls).toMatchObject([
+      { method: 'ServerLive', code: 'OK', error: undefined, clientId: null, reachedPrediction: false },
+      { method: 'ModelReady', code: 'NOT_FOUND', error: { code: 'MODEL_NOT_FOUND' }, clientId: 'risk team' },
+      { method: 'ModelInfer', code: 'OK', requestId: 'r-1', reachedPrediction: true },
+    ]);
+  });
+
+  it('hands on the deadline, the trace and the end of the call', async () => {
+    const asked: CallContext[] = [];
+    const started = gate();
+    const infer = (_: unknown, context: CallContext) => {
+      asked.push(context);
+      started.open();
+      return new Promise<never>(() => undefined);
+    };
+    await restart({ inference: { infer } });
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'x=1' };
+    const late = call('ModelInfer', { ...model, inputs: [typed] }, trace, 2000);
+    await expect(late).rejects.toThrow('DEADLINE_EXCEEDED');
+    expect(asked[0]).toMatchObject({ traceparent: trace.traceparent, caller: { trace } });
+    expect(asked[0]!.timeoutMs).toBeGreaterThan(0);
+    expect(asked[0]!.timeoutMs).toBeLessThanOrEqual(2000);
+    await vi.waitFor(() => expect(asked[0]!.caller).toMatchObject({ gone: true, cancel: { aborted: true } }));
+  });
+
+  it('ends a call whose time is up as HTTP does', async () => {
+    const infer = () => Promise.reject(new ServiceError('INFERENCE_TIMEOUT', 'The time is over'));
+    await restart({ inference: { infer } });
+    await expect(call('ModelInfer', { ...model, inputs: [typed] })).rejects.toThrow('DEADLINE_EXCEEDED: The time');
+  });
+
+  it('says that it is not ready while it drains, and lets calls in flight end', async () => {
+    const held = gate();
+    const started = gate();
+    const infer = async () => {
+      started.open();
+      await held.opened;
+      return { modelId: 'm', modelVersion: '1', outputs: [] };
+    };
+    await restart({ inference: { infer } });
+    const inFlight = call('ModelInfer', { ...model, inputs: [typed] });
+    await started.opened;
+    server.beginDrain();
+    expect(await call('ServerReady')).toEqual({ ready: false });
+    expect(await call('ServerLive')).toEqual({ live: true });
+    const closed = server.close(20_000);
+    held.open();
+    await expect(inFlight).resolves.toMatchObject({ model_name: 'm' });
+    await closed;
+    await start();
+  });
 });
+
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open() };
+}
+
+async function restart(overrides: Partial<GrpcServerParts>): Promise<void> {
+  client.close();
+  await server.close(1000);
+  await start(overrides);
+}

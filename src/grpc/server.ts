@@ -1,23 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import {
-  loadPackageDefinition,
-  Server,
-  ServerCredentials,
-  type sendUnaryData,
-  type ServerUnaryCall,
-  type ServiceClientConstructor,
-} from '@grpc/grpc-js';
+import { loadPackageDefinition, Server, ServerCredentials, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { allows, type Authenticator, type Principal, type RateLimiter } from '../access/index.js';
 import { modelMetadata, type ModelCatalogue } from '../models/index.js';
-import type { CallContext, TensorService } from '../prediction/index.js';
+import type { TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
 import { ServiceError } from '../shared/errors.js';
-import { requestIdPattern } from '../shared/names.js';
+import { answering, type Answer, type GrpcCall } from './call.js';
 import type { InferMessage, ModelMessage } from './messages.js';
+import type { GrpcObserver } from './observer.js';
 import { readInferMessage } from './read-tensors.js';
-import { grpcError } from './status.js';
+import { ReplaceableCredentials, type CertificateSource } from './server-credentials.js';
 import { inferResponse } from './write-tensors.js';
 
 export interface GrpcServerParts {
@@ -30,8 +23,11 @@ export interface GrpcServerParts {
   readonly isReady: () => boolean;
   readonly clock: Clock;
   readonly maxMessageBytes: number;
-  /** PEM; undefined: no TLS. */
-  readonly keyPair: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** undefined: no TLS. */
+  readonly certificates: CertificateSource | undefined;
+  /** The traceparent of a trace that begins here, or undefined; undefined where none ever does. */
+  readonly beginTrace: (() => string | undefined) | undefined;
+  readonly observer: GrpcObserver;
   readonly name: string;
   readonly version: string;
 }
@@ -39,44 +35,54 @@ export interface GrpcServerParts {
 /** In the program's own folder, from src/ as from dist/. */
 const protoFile = fileURLToPath(new URL('../../proto/open-inference.proto', import.meta.url));
 
-type Call<Message> = ServerUnaryCall<Message, object>;
-type Handler<Message> = (call: Call<Message>, principal: Principal) => object | Promise<object>;
+const certificateCheckMs = 1000;
+
+type Handler<Message> = (call: GrpcCall<Message>, principal: Principal) => object | Promise<object>;
 
 /** The Open Inference Protocol over gRPC, with the keys, scopes, limits and deadlines of HTTP. */
 export class GrpcServer {
   readonly #parts: GrpcServerParts;
   readonly #server: Server;
+  #certificateTimer: NodeJS.Timeout | undefined;
+  #draining = false;
 
   constructor(parts: GrpcServerParts) {
     this.#parts = parts;
     this.#server = new Server({ 'grpc.max_receive_message_length': parts.maxMessageBytes });
     this.#server.addService(serviceDefinition(), {
-      ServerLive: open(() => ({ live: true })),
-      ServerReady: open(() => ({ ready: parts.isReady() })),
-      ServerMetadata: open(() => ({ name: parts.name, version: parts.version, extensions: [] })),
-      ModelReady: this.#known<ModelMessage>((call, principal) => ({
-        ready: this.#modelReady(call.request, principal),
+      ServerLive: this.#open('ServerLive', () => ({ live: true })),
+      ServerReady: this.#open('ServerReady', () => ({ ready: !this.#draining && parts.isReady() })),
+      ServerMetadata: this.#open('ServerMetadata', () => ({
+        ...{ name: parts.name, version: parts.version, extensions: [] },
       })),
-      ModelMetadata: this.#known<ModelMessage>((call, principal) => this.#metadata(call.request, principal)),
-      ModelInfer: this.#known<InferMessage>((call, principal) => this.#infer(call, principal)),
+      ModelReady: this.#known<ModelMessage>('ModelReady', ({ message }, principal) => ({
+        ready: this.#modelReady(message, principal),
+      })),
+      ModelMetadata: this.#known<ModelMessage>('ModelMetadata', ({ message }, principal) =>
+        this.#metadata(message, principal),
+      ),
+      ModelInfer: this.#known<InferMessage>('ModelInfer', (call, principal) => this.#infer(call, principal)),
     });
   }
 
   /** Resolves with the port that was taken. */
   listen(host: string, port: number): Promise<number> {
-    const { keyPair } = this.#parts;
-    const credentials =
-      keyPair === undefined
-        ? ServerCredentials.createInsecure()
-        : ServerCredentials.createSsl(null, [{ cert_chain: keyPair.cert, private_key: keyPair.key }]);
+    const credentials = this.#credentials();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, credentials, (error, taken) => (error === null ? resolve(taken) : reject(error)));
     });
   }
 
-  /** Lets calls in flight end, and cuts what is left after `graceMs`. */
+  /** ServerReady says no from now on; everything is still served. */
+  beginDrain(): void {
+    this.#draining = true;
+  }
+
+  /** Takes no new call, lets those in flight end, and cuts what is left after `graceMs`. */
   close(graceMs: number): Promise<void> {
+    this.beginDrain();
+    clearInterval(this.#certificateTimer);
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#server.forceShutdown(), graceMs);
       this.#server.tryShutdown(() => {
@@ -86,11 +92,31 @@ export class GrpcServer {
     });
   }
 
+  #credentials(): ServerCredentials {
+    const { certificates } = this.#parts;
+    if (certificates === undefined) return ServerCredentials.createInsecure();
+    const credentials = new ReplaceableCredentials(certificates.current);
+    const look = () => void certificates.refresh((pair) => credentials.use(pair));
+    this.#certificateTimer = setInterval(look, certificateCheckMs);
+    this.#certificateTimer.unref();
+    return credentials;
+  }
+
+  /** Answered to anybody, as health is. */
+  #open(method: string, answer: () => object) {
+    return this.#answering<unknown>(method, () => Promise.resolve(answer()));
+  }
+
+  #answering<Message>(method: string, answer: Answer<Message>) {
+    return answering<Message>(method, answer, this.#parts);
+  }
+
   /** Who calls, and how often, before anything else. */
-  #known<Message>(handler: Handler<Message>) {
+  #known<Message>(method: string, handler: Handler<Message>) {
     const { authenticator, limiter } = this.#parts;
-    return answering<Message>(async (call) => {
-      const principal = await authenticator.authenticate(credentialsOf(call));
+    return this.#answering<Message>(method, async (call) => {
+      const principal = await authenticator.authenticate(call.credentials);
+      call.principal = principal;
       const decision = await limiter?.take(principal, 1);
       if (decision?.allowed === false) {
         const retryAfterSeconds = decision.resetSeconds;
@@ -102,45 +128,25 @@ export class GrpcServer {
     });
   }
 
-  async #infer(call: Call<InferMessage>, principal: Principal): Promise<object> {
+  async #infer(call: GrpcCall<InferMessage>, principal: Principal): Promise<object> {
     const { inference, admission } = this.#parts;
-    const { request } = call;
+    const { message: request } = call;
     const place = admission?.enter('predict');
     if (place instanceof Error) throw place;
     try {
-      const context = this.#contextOf(call, principal);
+      call.reachedPrediction = true;
       const reply = await inference.infer(
         {
           modelId: request.model_name,
           modelVersion: request.model_version || undefined,
           read: () => readInferMessage(request),
         },
-        context,
+        call.contextFor(principal),
       );
       return inferResponse(reply, request.id, request.raw_input_contents.length > 0);
     } finally {
       place?.();
     }
-  }
-
-  #contextOf(call: Call<unknown>, principal: Principal): CallContext {
-    const requestId = textOf(call, 'x-request-id');
-    const deadline = Number(call.getDeadline());
-    const cancel = new AbortController();
-    call.on('cancelled', () => cancel.abort());
-    const caller = {
-      cancel: cancel.signal,
-      get gone() {
-        return call.cancelled;
-      },
-    };
-    return {
-      requestId: requestId !== undefined && requestIdPattern.test(requestId) ? requestId : randomUUID(),
-      arrivedAt: this.#parts.clock.monotonic(),
-      principal,
-      timeoutMs: Number.isFinite(deadline) ? Math.max(0, deadline - this.#parts.clock.now()) : undefined,
-      caller,
-    };
   }
 
   #metadata({ name, version }: ModelMessage, principal: Principal): object {
@@ -180,36 +186,6 @@ function serviceDefinition() {
     inference: { GRPCInferenceService: ServiceClientConstructor };
   };
   return inference.GRPCInferenceService.service;
-}
-
-/** Answered to anybody, as health is. */
-function open(answer: () => object) {
-  return answering<unknown>(() => Promise.resolve(answer()));
-}
-
-function answering<Message>(answer: (call: Call<Message>) => Promise<object>) {
-  return (call: Call<Message>, reply: sendUnaryData<object>): void => {
-    answer(call).then(
-      (message) => reply(null, message),
-      (thrown: unknown) => reply(grpcError(thrown)),
-    );
-  };
-}
-
-function credentialsOf(call: Call<unknown>) {
-  const apiKey = textOf(call, 'x-api-key');
-  const authorization = textOf(call, 'authorization');
-  const bearer = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-  return {
-    address: call.getPeer().replace(/:\d+$/, ''),
-    ...(apiKey !== undefined && { apiKey }),
-    ...(bearer !== undefined && { bearer }),
-  };
-}
-
-function textOf(call: Call<unknown>, name: string): string | undefined {
-  const [value] = call.metadata.get(name);
-  return typeof value === 'string' ? value : undefined;
 }
 
 function requireSight(principal: Principal, modelId: string): void {

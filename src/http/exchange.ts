@@ -4,8 +4,8 @@ import type { Principal, RateDecision } from '../access/index.js';
 import type { CallContext } from '../prediction/index.js';
 import type { Caller } from '../shared/deadline.js';
 import { requestIdPattern } from '../shared/names.js';
+import { outgoingTrace, validTraceparent, validTracestate, type TraceHeaders } from '../shared/trace-context.js';
 import type { Leave } from './admission.js';
-import { validTraceparent } from './trace-parent.js';
 
 const nobody: Principal = { id: '', clientId: null, scopes: [] };
 
@@ -62,18 +62,30 @@ export class Exchange implements CallContext, Caller {
   /** Milliseconds of each stage, for Server-Timing. */
   stageMs: Readonly<Record<string, number>> | undefined = undefined;
   readonly #peer: Peer;
+  readonly #hasSpan: boolean;
+  readonly #tracestate: string | string[] | undefined = undefined;
   #cancel: AbortController | undefined = undefined;
 
   constructor({ headers, peer, arrivedAt, beginTrace }: ExchangeStart) {
     this.requestId = requestIdOf(headers);
     this.arrivedAt = arrivedAt;
-    const traceparent = validTraceparent(headers['traceparent']) ?? beginTrace?.();
+    this.#hasSpan = beginTrace !== undefined;
+    const callers = validTraceparent(headers['traceparent']);
+    if (callers !== undefined) this.#tracestate = headers['tracestate'];
+    const traceparent = callers ?? beginTrace?.();
     if (traceparent !== undefined) this.traceparent = traceparent;
     this.#peer = peer;
   }
 
   get caller(): Caller {
     return this;
+  }
+
+  /** For calls that leave on behalf of this request. */
+  get trace(): TraceHeaders | undefined {
+    const { requestId, traceparent } = this;
+    const tracestate = validTracestate(this.#tracestate);
+    return outgoingTrace({ requestId, traceparent, tracestate, hasSpan: this.#hasSpan });
   }
 
   /** The client has left before its reply. */

@@ -6,4 +6,5 @@ export type * from './reports.js';
 export { errorStatus } from './error-status.js';
 export { openApiDocument } from './openapi/document.js';
 export type { MlflowWebhook } from './routes/webhooks.js';
+export { TlsCertificates } from './tls-certificates.js';
 export { serviceName } from './routes/health.js';

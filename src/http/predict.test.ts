@@ -73,6 +73,26 @@ describe('prediction routes', () => {
     });
   });
 
+  it("know what to hand on of a trace: the caller's as it is, or the own span as parent", async () => {
+    const tracestate = 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE';
+    const handedOn = async (sent: Record<string, string>, beginTrace?: () => string | undefined) => {
+      await server?.close(0);
+      const prediction = new FakePrediction();
+      server = await createEdge({ prediction, beginTrace });
+      await server.app.inject({ ...predict, headers: { ...headers, ...sent } });
+      return prediction.asked[0]?.call.caller?.trace;
+    };
+    expect(await handedOn({ traceparent, tracestate })).toEqual({ traceparent, tracestate });
+    expect(await handedOn({ traceparent })).toEqual({ traceparent });
+    expect(await handedOn({ tracestate })).toBeUndefined();
+    expect(await handedOn({ traceparent, tracestate: 'é=1' })).toEqual({ traceparent });
+    const own = await handedOn({ traceparent, tracestate }, () => undefined);
+    expect(own).toMatchObject({ tracestate, traceparent: expect.stringMatching(/^00-4bf92f35.*-01$/) as string });
+    expect(own?.traceparent).not.toBe(traceparent);
+    const begun = `00-${'a'.repeat(32)}-${'a'.repeat(16)}-01`;
+    expect(await handedOn({ tracestate }, () => begun)).toEqual({ traceparent: begun });
+  });
+
   it.each([
     'nonsense',
     traceparent.toUpperCase(),

@@ -17,22 +17,24 @@ export interface CertificateFiles {
   readonly keyFile: string;
 }
 
+type CertificateObserver = Pick<HttpObserver, 'certificateReloaded' | 'certificateRefused'>;
+
 /** The server's key pair on disk, which its owner may replace at any time (cert-manager does). */
 export class TlsCertificates {
   readonly #files: CertificateFiles;
-  readonly #observer: HttpObserver;
+  readonly #observer: CertificateObserver;
   #current: KeyPair;
   /** Told once for each state of the files, not at every look. */
   #lastRefusal = '';
 
-  private constructor(files: CertificateFiles, observer: HttpObserver, current: KeyPair) {
+  private constructor(files: CertificateFiles, observer: CertificateObserver, current: KeyPair) {
     this.#files = files;
     this.#observer = observer;
     this.#current = current;
   }
 
   /** @throws Error that names the files when they cannot be read or are no pair. */
-  static async open(files: CertificateFiles, observer: HttpObserver): Promise<TlsCertificates> {
+  static async open(files: CertificateFiles, observer: CertificateObserver): Promise<TlsCertificates> {
     try {
       return new TlsCertificates(files, observer, await readPair(files));
     } catch (error) {

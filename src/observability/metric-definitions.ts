@@ -64,6 +64,8 @@ export const metricDefinitions = {
   ),
   warnings: counter('inference_warnings_total', 'Warnings given with predictions.', ['model_id']),
   httpRequests: counter('http_requests_total', 'HTTP requests, by route of the API.', ['route', 'method', 'status']),
+  grpcRequests: counter('grpc_requests_total', 'gRPC calls, by method and name of the status.', ['method', 'code']),
+  grpcSeconds: histogram('grpc_request_seconds', 'Time of gRPC calls.', ['method'], stageBuckets),
   httpProtocolErrors: counter('http_protocol_errors_total', 'Requests that the HTTP parser refused.', ['reason']),
   connectionsRefused: counter('http_connections_refused_total', 'Connections beyond http.max_connections.'),
   modelState: gauge(

@@ -1,8 +1,15 @@
 import type { Clock } from './clock.js';
 import { ServiceError } from './errors.js';
+import type { TraceHeaders } from './trace-context.js';
+
+/** What belongs to a trace. */
+export interface Traced {
+  /** Headers of calls that leave on its behalf; worked out when it is asked for. */
+  readonly trace?: TraceHeaders | undefined;
+}
 
 /** Who waits for the answer. Making a signal costs more than a small model's run, so it is asked for only when it is needed. */
-export interface Caller {
+export interface Caller extends Traced {
   /** Nobody waits for the answer any more. */
   readonly gone: boolean;
   /** Aborts when the caller goes away. */
@@ -19,13 +26,16 @@ export class Deadline {
   readonly #clock: Clock;
   readonly #end: number;
   readonly #caller: Caller | undefined;
+  readonly #traced: Traced | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(clock: Clock, budgetMs: number, caller?: Caller) {
+  /** `traced`: whose trace it is, where that is not the caller. */
+  constructor(clock: Clock, budgetMs: number, caller?: Caller, traced: Traced | undefined = caller) {
     this.#clock = clock;
     this.budgetMs = budgetMs;
     this.#end = clock.monotonic() + budgetMs;
     this.#caller = caller;
+    this.#traced = traced;
   }
 
   /** Milliseconds left, 0 when none. */
@@ -39,6 +49,10 @@ export class Deadline {
 
   get cancelled(): boolean {
     return this.#caller?.gone === true;
+  }
+
+  get trace(): TraceHeaders | undefined {
+    return this.#traced?.trace;
   }
 
   /** Aborts when the time is up or the caller has gone. */

@@ -4,6 +4,17 @@ import { Agent, request as httpsRequest } from 'node:https';
 import path from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
+import {
+  credentials,
+  loadPackageDefinition,
+  Metadata,
+  status,
+  type CallOptions,
+  type ChannelCredentials,
+  type Client,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { oneModel, oneRequest } from '../support/one-model.js';
 import { runProgram } from '../support/program.js';
@@ -45,6 +56,7 @@ beforeAll(async () => {
       INFERENCE_SERVICE__TLS__KEY_FILE: key,
       INFERENCE_SERVICE__AUTH__KEYS_FILE: keysFile,
       INFERENCE_SERVICE__HTTP__DRAIN_DELAY_SECONDS: '0',
+      INFERENCE_SERVICE__GRPC__PORT: '0',
     },
   });
 }, 120_000);
@@ -62,11 +74,23 @@ function predict(agent: Agent, headers: Record<string, string>): Promise<number>
   });
 }
 
-/** The name in the certificate that new connections get. */
-function served(): Promise<string> {
-  const { port } = new URL(service.url);
+function text(path: string, headers: Record<string, string>): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port: Number(port), host: '127.0.0.1', rejectUnauthorized: false }, () => {
+    const request = httpsRequest(`${service.url}${path}`, { headers, ca: readFileSync(cert) }, (answer) => {
+      let body = '';
+      answer.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      answer.on('end', () => resolve(body));
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+/** The name in the certificate that new connections get. */
+function served(port = new URL(service.url).port): Promise<string> {
+  const target = { port: Number(port), host: '127.0.0.1', ALPNProtocols: ['h2', 'http/1.1'] };
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...target, rejectUnauthorized: false }, () => {
       resolve(String(socket.getPeerCertificate().subject.CN));
       socket.end();
     });
@@ -74,13 +98,44 @@ function served(): Promise<string> {
   });
 }
 
-async function handshake(version: string): Promise<string> {
-  const target = ['-connect', `127.0.0.1:${new URL(service.url).port}`];
+async function handshake(version: string, port = new URL(service.url).port): Promise<string> {
+  const target = ['-connect', `127.0.0.1:${port}`];
   const client = run('openssl', ['s_client', version, ...target]).catch(
     (error: { stderr: string; stdout: string }) => error,
   );
   const { stdout, stderr } = await client;
   return stdout + stderr;
+}
+
+const grpcPort = () => /"port":(\d+)[^\n]*"gRPC listening"/.exec(service.output())?.[1] ?? '';
+
+/** The name of the status of a ModelMetadata call. */
+function askByGrpc(keys: Record<string, string>): Promise<string> {
+  const { inference } = loadPackageDefinition(loadSync('proto/open-inference.proto')) as unknown as {
+    inference: { GRPCInferenceService: new (address: string, how: ChannelCredentials) => MetadataClient };
+  };
+  const client = new inference.GRPCInferenceService(
+    `127.0.0.1:${grpcPort()}`,
+    credentials.createSsl(readFileSync(cert)),
+  );
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(keys)) metadata.set(name, value);
+  return new Promise((resolve) => {
+    const options = { deadline: Date.now() + 20_000 };
+    client.ModelMetadata({ name: 'mortgage_denial' }, metadata, options, (error) => {
+      client.close();
+      resolve(status[error?.code ?? status.OK]);
+    });
+  });
+}
+
+interface MetadataClient extends Client {
+  ModelMetadata(
+    message: object,
+    metadata: Metadata,
+    options: CallOptions,
+    done: (error: ServiceError | null) => void,
+  ): void;
 }
 
 describe('demand 36: TLS', () => {
@@ -90,9 +145,19 @@ describe('demand 36: TLS', () => {
     expect(await predict(agent, {})).toBe(401);
   });
 
+  it('holds for gRPC as well, whose calls are counted', async () => {
+    expect(await askByGrpc({ 'x-api-key': secret })).toBe('OK');
+    expect(await askByGrpc({ authorization: `Bearer ${secret}` })).toBe('OK');
+    expect(await askByGrpc({})).toBe('UNAUTHENTICATED');
+    const metrics = await text('/metrics', { 'x-api-key': secret });
+    expect(metrics).toContain('grpc_requests_total{method="ModelMetadata",code="OK"} 2');
+    expect(metrics).toContain('grpc_requests_total{method="ModelMetadata",code="UNAUTHENTICATED"} 1');
+  });
+
   it('refuses TLS 1.2', async () => {
     expect(await handshake('-tls1_2')).toMatch(/alert protocol version|unsupported protocol|no protocols available/);
     expect(await handshake('-tls1_3')).toMatch(/Cipher is TLS_/);
+    expect(await handshake('-tls1_2', grpcPort())).toMatch(/alert protocol version|unsupported protocol|no protocols/);
   });
 
   it('takes a new certificate without dropping connections, and keeps the old one where the new pair does not match', async () => {
@@ -103,6 +168,7 @@ describe('demand 36: TLS', () => {
 
     use('second', 'second');
     await eventually(async () => (await served()) === 'second', 30_000);
+    await eventually(async () => (await served(grpcPort())) === 'second', 30_000);
     use('third', 'second');
     await eventually(() => service.output().includes('The new TLS certificate is not usable'), 30_000);
     expect(await served()).toBe('second');

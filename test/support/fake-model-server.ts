@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 type Json = Record<string, unknown>;
@@ -9,6 +15,8 @@ export type Infer = (request: { readonly body: Buffer; readonly response: Server
 /** A model server of y = x / 2 + 2 that the test may make faulty. Speaks JSON, and binary tensors where `binary`. */
 export class FakeModelServer {
   readonly paths: string[] = [];
+  /** Of the last request. */
+  headers: IncomingHttpHeaders = {};
   inferCalls = 0;
   binary = false;
   metadata: Json = {
@@ -50,6 +58,7 @@ export class FakeModelServer {
     const body = Buffer.concat(chunks);
     const path = request.url ?? '';
     this.paths.push(`${request.method} ${path}`);
+    this.headers = request.headers;
     if (path.endsWith('/infer')) {
       this.inferCalls++;
       return this.infer === undefined

@@ -65,6 +65,18 @@ const codeOf = (promise: Promise<unknown>) =>
   );
 
 describe('Batcher', () => {
+  it('runs rows of several callers for the trace of the first', async () => {
+    const p = puppet();
+    const { signal: cancel } = new AbortController();
+    const traced = (digit: string) => ({ gone: false, cancel, trace: { traceparent: digit } });
+    const deadlines = ['1', '2'].map((digit) => new Deadline(p.clock, 1000, traced(digit)));
+    const answers = deadlines.map((deadline) => p.batcher.submit([1], deadline));
+    await p.turn();
+    expect(p.runs[0]?.deadline.trace).toEqual({ traceparent: '1' });
+    await p.end(0);
+    await Promise.all(answers);
+  });
+
   it('runs together what was queued in one turn', async () => {
     const p = puppet();
     const answers = [p.batcher.submit([1], p.deadline()), p.batcher.submit([2, 3], p.deadline())];

@@ -146,12 +146,12 @@ export class Batcher<Row, Outputs> implements RowBatcher<Row, Outputs> {
     }
   }
 
-  /** Nobody's time ends with a neighbour's, and nobody's going away stops a neighbour's run. */
+  /** Nobody's time ends with a neighbour's, and nobody's going away stops a neighbour's run. It belongs to the trace of the first. */
   #latestDeadline(parts: readonly Part<Row, Outputs>[]): Deadline {
     const [first] = parts;
     if (parts.length === 1 && first !== undefined) return first.entry.deadline;
     const remaining = parts.reduce((most, { entry }) => Math.max(most, entry.deadline.remainingMs()), 0);
-    return new Deadline(this.#options.clock, remaining);
+    return new Deadline(this.#options.clock, remaining, undefined, first?.entry.deadline);
   }
 
   #observe(parts: readonly Part<Row, Outputs>[], rows: number, started: number): void {

@@ -1,7 +1,7 @@
 import type { FinishedRequest, PredictionObserver } from '../../prediction/index.js';
 import type { Clock } from '../../shared/clock.js';
 import type { TracingOptions } from '../options.js';
-import { newTraceparent } from './trace-context.js';
+import { newTraceparent } from '../../shared/trace-context.js';
 import type { SpanObserver } from './span-queue.js';
 
 /** The traces of one process. */

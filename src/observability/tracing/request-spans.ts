@@ -3,7 +3,7 @@ import { SpanKind, SpanStatusCode, TraceFlags, type Attributes, type HrTime } fr
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { FinishedRequest } from '../../prediction/index.js';
-import { traceContextOf, type TraceContext } from './trace-context.js';
+import { traceContextOf, type TraceContext } from '../../shared/trace-context.js';
 
 interface SpanFacts {
   readonly name: string;

@@ -7,7 +7,7 @@ import { systemClock } from '../../shared/clock.js';
 import { createTracing } from './create-tracing.js';
 import { spansOf } from './request-spans.js';
 import { SpanQueue } from './span-queue.js';
-import { newTraceparent, outgoingTraceparent, traceContextOf } from './trace-context.js';
+import { newTraceparent, outgoingTraceparent, traceContextOf } from '../../shared/trace-context.js';
 
 const caller = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 

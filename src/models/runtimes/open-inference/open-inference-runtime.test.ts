@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeModelServer, json, type Infer } from '../../../../test/support/fake-model-server.js';
 import { Facts, failure, loadFrom, predict, RemoteFixture } from '../../../../test/support/remote-fixture.js';
 import { systemClock, type Clock } from '../../../shared/clock.js';
+import { Deadline } from '../../../shared/deadline.js';
 import { runtimeContract } from '../../runtime.contract.js';
 import { ModelServers } from '../remote/model-servers.js';
 
@@ -190,5 +191,15 @@ describe('the signature', () => {
   it('tells kind and classes where the server is this program', async () => {
     fixture.server.metadata = { ...fixture.server.metadata, properties: { kind: 'classifier', classes: '["a","b"]' } };
     expect((await fixture.load(fixture.open())).signature).toMatchObject({ kind: 'classifier', classes: ['a', 'b'] });
+  });
+
+  it("is asked on behalf of the caller's trace", async () => {
+    const runtime = await fixture.load(fixture.open());
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'x=1,y=2' };
+    const caller = { gone: false, cancel: new AbortController().signal, trace };
+    await predict(runtime, new Deadline(systemClock, 20_000, caller));
+    expect(fixture.server.headers).toMatchObject(trace);
+    await predict(runtime);
+    expect(fixture.server.headers).not.toHaveProperty('traceparent');
   });
 });

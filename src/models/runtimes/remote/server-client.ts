@@ -80,11 +80,11 @@ export class ServerClient {
     return { status: response.statusCode, headers: response.headers, body };
   }
 
-  #request({ method, path, headers, body }: ServerCall, signal: AbortSignal, silenceMs: number) {
+  #request({ method, path, headers, body, deadline }: ServerCall, signal: AbortSignal, silenceMs: number) {
     return this.#pool.request({
       method,
       path: this.#prefix + path,
-      headers: { ...this.#headers, ...headers },
+      headers: { ...this.#headers, ...headers, ...deadline?.trace },
       signal,
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,

@@ -44,3 +44,44 @@ export function outgoingTraceparent(request: TracedRequest): string | undefined 
 function spanIdOf(requestId: string): string {
   return createHash('sha256').update(requestId).digest('hex').slice(0, 16);
 }
+
+/** Headers of calls that leave on behalf of a request. */
+export interface TraceHeaders {
+  readonly traceparent: string;
+  readonly tracestate?: string;
+}
+
+/** What of a trace came with a request. */
+export interface IncomingTrace extends TracedRequest {
+  /** As it came; undefined where the trace is not the caller's. */
+  readonly tracestate: string | undefined;
+  /** Whether the request leaves a span of its own: without one the caller's stays the parent of what is called. */
+  readonly hasSpan: boolean;
+}
+
+/** undefined where there is no trace. */
+export function outgoingTrace({ hasSpan, tracestate, ...request }: IncomingTrace): TraceHeaders | undefined {
+  const traceparent = hasSpan ? outgoingTraceparent(request) : request.traceparent;
+  if (traceparent === undefined) return undefined;
+  return { traceparent, ...(tracestate !== undefined && { tracestate }) };
+}
+
+const printable = /^[\x20-\x7e]+$/;
+
+/** The header `tracestate` where it can be handed on as it is; what it says is the business of those who wrote it (section 3.3). */
+export function validTracestate(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && printable.test(header) ? header : undefined;
+}
+
+const pattern = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-[\da-f]{2}(-.*)?$/;
+
+/** The header `traceparent` if it is valid; an invalid one is ignored as if it were not there (W3C Trace Context, section 3.2). */
+export function validTraceparent(header: string | string[] | undefined): string | undefined {
+  if (typeof header !== 'string' || header.length > 512) return undefined;
+  const match = pattern.exec(header);
+  if (match === null) return undefined;
+  const [, version, traceId, parentId, rest] = match;
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (/^0+$/.test(traceId ?? '') || /^0+$/.test(parentId ?? '')) return undefined;
+  return header;
+}
