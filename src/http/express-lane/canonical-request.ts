@@ -22,49 +22,62 @@ const mostHeaders = 64;
 
 /** A token, a colon, and visible ASCII with spaces (RFC 9110 sections 5.5 and 5.6.2: no tabs, no obs-text, no folding). */
 const headerLine = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):([ -~]*)\r\n/y;
+/** What may become one, or the end of the head. */
+const begunLine = /(?:[!#$%&'*+\-.^_`|~\dA-Za-z]+(?::[ -~]*\r?)?|\r)?$/y;
+/** What changes how a request is framed or answered. Node's parser takes `proxy-connection` for `connection`. */
+const unusual = new Set('transfer-encoding content-encoding expect upgrade proxy-connection trailer te'.split(' '));
 const digits = /^\d{1,9}$/;
 const plainJson = /^application\/json(?:; ?charset=utf-8)?$/i;
-/** What changes how a request is framed or answered. Node's parser takes `proxy-connection` for `connection`. */
-const unusual = ['transfer-encoding', 'content-encoding', 'expect', 'upgrade', 'proxy-connection', 'trailer', 'te'];
+const keepAlive = /^keep-alive$/i;
 
 /**
  * Reads the request at the start of `bytes`. Canonical is `POST /v1/predict HTTP/1.1` with one Host, plain JSON, one Content-Length of
  * digits up to `maxBody` and the lane's own limit, no header twice, none of those in `unusual`, and no Connection but keep-alive. What is
- * anything else is left to Node's parser.
+ * anything else is left to Node's parser, as soon as that could see it.
  */
 export function readRequest(bytes: Buffer, maxBody: number): Reading {
   const known = Math.min(bytes.length, requestLine.length);
   if (bytes.compare(requestLine, 0, known, 0, known) !== 0) return 'other';
   const end = bytes.indexOf(headEnd, requestLine.length - 2);
-  if (end === -1) return bytes.length > largestHead ? 'other' : bytes.length + 1;
-  if (end > largestHead) return 'other';
-  const headers = readHeaders(bytes.toString('latin1', requestLine.length, end + 2));
+  if ((end === -1 ? bytes.length : end) > largestHead) return 'other';
+  const headers = readHeaders(bytes.toString('latin1', requestLine.length, end === -1 ? undefined : end + 2));
   if (headers === undefined) return 'other';
-  const size = Number(headers['content-length']);
+  if (end === -1) return bytes.length + 1;
+  const { host, 'content-type': contentType, 'content-length': contentLength } = headers;
+  if (host === undefined || contentType === undefined || contentLength === undefined) return 'other';
+  const size = Number(contentLength);
   if (size > maxBody || size > largestBody) return 'other';
   const start = end + headEnd.length;
   const length = start + size;
   return bytes.length < length ? length : { headers, body: bytes.subarray(start, length), length };
 }
 
+/** The headers of a head, or of as much of it as there is; undefined where one of them is not canonical. */
 function readHeaders(text: string): IncomingHttpHeaders | undefined {
   const headers: Record<string, string> = {};
-  headerLine.lastIndex = 0;
-  for (let count = 0; headerLine.lastIndex < text.length; count++) {
+  let at = 0;
+  for (let count = 0; at < text.length; count++) {
+    headerLine.lastIndex = at;
     const match = headerLine.exec(text);
-    if (match === null || count === mostHeaders) return undefined;
+    if (match === null) return isBegun(text, at) ? headers : undefined;
     const name = (match[1] as string).toLowerCase();
+    const value = (match[2] as string).trim();
     // A second one, or a name that every object has.
-    if (name in headers) return undefined;
-    headers[name] = (match[2] as string).trim();
+    if (name in headers || count === mostHeaders || !isCanonical(name, value)) return undefined;
+    headers[name] = value;
+    at = headerLine.lastIndex;
   }
-  return isCanonical(headers) ? headers : undefined;
+  return headers;
 }
 
-function isCanonical(headers: Readonly<Record<string, string>>): boolean {
-  const { host, connection } = headers;
-  if (host === undefined || !digits.test(headers['content-length'] ?? '')) return false;
-  if (!plainJson.test(headers['content-type'] ?? '')) return false;
-  if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return false;
-  return !unusual.some((name) => name in headers);
+function isBegun(text: string, at: number): boolean {
+  begunLine.lastIndex = at;
+  return begunLine.test(text);
+}
+
+function isCanonical(name: string, value: string): boolean {
+  if (name === 'content-length') return digits.test(value);
+  if (name === 'content-type') return plainJson.test(value);
+  if (name === 'connection') return keepAlive.test(value);
+  return !unusual.has(name);
 }
