@@ -24,21 +24,21 @@ values = frame.to_numpy().astype(np.float32)
 
 
 def log(flavour, model, name, signature):
-    """Logs in the way of the installed MLflow: `name` since 3, `artifact_path` before."""
+    """In a run of its own, as before MLflow 3 a run holds one model of a name; there `name` was `artifact_path`."""
     place = "name" if int(mlflow.__version__.split(".")[0]) >= 3 else "artifact_path"
-    flavour.log_model(model, **{place: name}, registered_model_name=name, signature=signature)
+    with mlflow.start_run():
+        flavour.log_model(model, **{place: name}, registered_model_name=name, signature=signature)
 
 
 answers = {}
-with mlflow.start_run():
-    for version, strength in (("1", 1.0), ("2", 0.01)):
-        model = LogisticRegression(C=strength, max_iter=1000).fit(values, target)
-        onnx = to_onnx(model, values[:1])
-        log(mlflow.onnx, onnx, "iris", infer_signature(frame, model.predict(values)))
-        answers[version] = model.predict_proba(values).tolist()
-        if version == "1":
-            log(mlflow.onnx, onnx, "iris-arrays", infer_signature(values, model.predict(values)))
-            log(mlflow.onnx, onnx, "iris-unsigned", None)
-            log(mlflow.sklearn, model, "iris-skl", infer_signature(frame, model.predict(values)))
+for version, strength in (("1", 1.0), ("2", 0.01)):
+    model = LogisticRegression(C=strength, max_iter=1000).fit(values, target)
+    onnx = to_onnx(model, values[:1])
+    log(mlflow.onnx, onnx, "iris", infer_signature(frame, model.predict(values)))
+    answers[version] = model.predict_proba(values).tolist()
+    if version == "1":
+        log(mlflow.onnx, onnx, "iris-arrays", infer_signature(values, model.predict(values)))
+        log(mlflow.onnx, onnx, "iris-unsigned", None)
+        log(mlflow.sklearn, model, "iris-skl", infer_signature(frame, model.predict(values)))
 mlflow.MlflowClient().set_registered_model_alias("iris", "champion", "1")
 print(json.dumps({"columns": columns, "rows": frame.to_numpy().tolist(), "probabilities": answers}))
