@@ -43,7 +43,8 @@ beforeAll(async () => {
   for (const name of ['first', 'second', 'third']) await makePair(name);
   use('first', 'first');
   // Keys from a mounted file alone, as an orchestrator would hand them over: no command is run against the data folder.
-  const declared = await runProgram('keys', 'create', '--label', 'shop', '--hash-only', '--json');
+  const scopes = ['predict:*', 'models:read', 'metrics:read'].flatMap((scope) => ['--scope', scope]);
+  const declared = await runProgram('keys', 'create', '--label', 'shop', ...scopes, '--hash-only', '--json');
   const { secret: made, entry } = JSON.parse(declared) as { secret: string; entry: string };
   secret = made;
   const keysFile = path.join(folder, 'keys.yaml');
@@ -115,7 +116,7 @@ function askByGrpc(keys: Record<string, string>): Promise<string> {
     inference: { GRPCInferenceService: new (address: string, how: ChannelCredentials) => MetadataClient };
   };
   const client = new inference.GRPCInferenceService(
-    `127.0.0.1:${grpcPort()}`,
+    `localhost:${grpcPort()}`,
     credentials.createSsl(readFileSync(cert)),
   );
   const metadata = new Metadata();

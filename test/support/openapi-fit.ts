@@ -3,7 +3,8 @@ import { httpOptions } from '../../src/http/options.js';
 import { openApiDocument } from '../../src/http/openapi/document.js';
 import { Value } from '@sinclair/typebox/value';
 
-const document = openApiDocument({ version: '0', options: Value.Create(httpOptions) }) as {
+const options = { ...Value.Create(httpOptions), open_inference: true };
+const document = openApiDocument({ version: '0', options }) as {
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 };
 const ajv = new Ajv({ strict: false, validateFormats: false });

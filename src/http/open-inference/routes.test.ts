@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { authenticatorOf, catalogueOf, createEdge, everything, mortgageDenial } from '../../../test/support/edge.js';
+import { fits } from '../../../test/support/openapi-fit.js';
 import { FakeCatalogue, fakeVersion, RecordingEvents, RecordingPredictions } from '../../../test/support/fakes.js';
 import type { ModelControl } from '../../models/index.js';
 import { TensorInference } from '../../prediction/index.js';
@@ -94,6 +95,35 @@ describe('loading and unloading by request', () => {
     await server.close(0);
     await start(new FakeControl(), ['predict:other']);
     expect((await ask('/v2/repository/index', {})).body).toEqual([]);
+  });
+});
+
+describe('replies', () => {
+  it('have the forms of the OpenAPI document', async () => {
+    const catalogue = new FakeCatalogue(fakeVersion([]));
+    catalogue.describe = () => ({ ...mortgageDenial, model_id: 'half_plus_two' }) as never;
+    const core = { catalogue, events: new RecordingEvents(), observer: new RecordingPredictions(), clock: systemClock };
+    const limits = { maxTimeoutMs: 30_000, maxBatchInstances: 3, defaultTimeoutMs: 5000 };
+    const inference = new TensorInference({ ...core, newId: () => 'event', limits });
+    server = await createEdge({ options, catalogue, inference, control: new FakeControl() });
+    const x = { name: 'x', datatype: 'FP32', shape: [1, 1], data: [2] };
+    const model = '/v2/models/half_plus_two';
+    for (const [component, url, payload] of [
+      ['Server', '/v2'],
+      ['Live', '/v2/health/live'],
+      ['Ready', '/v2/health/ready'],
+      ['Model', model],
+      ['ModelReady', `${model}/versions/1.0.0/ready`],
+      ['Reply', `${model}/infer`, { id: 'i', inputs: [x], outputs: [{ name: 'y' }] }],
+      ['Index', '/v2/repository/index', {}],
+      ['Error', '/v2/models/none'],
+      ['Error', `${model}/infer`, {}],
+    ] as const) {
+      const { body } = await ask(url, payload);
+      expect(fits(`OpenInference${component}`, body), `${url} ${JSON.stringify(body)}`).toBe(true);
+    }
+    expect(fits('OpenInferenceRequest', { model_name: 'm', inputs: [x] })).toBe(true);
+    expect(fits('OpenInferenceRequest', { inputs: x })).toBe(false);
   });
 });
 

@@ -19,8 +19,6 @@ interface OpenApi {
   readonly components: Record<string, Record<string, unknown>>;
 }
 
-const document = openApiDocument({ version: '1.2.3', options: Value.Create(httpOptions) }) as OpenApi;
-
 /** Every object in the document, with where it stands. */
 function* objectsOf(value: unknown, path = '#'): Generator<[string, Record<string, unknown>]> {
   if (typeof value !== 'object' || value === null) return;
@@ -30,7 +28,12 @@ function* objectsOf(value: unknown, path = '#'): Generator<[string, Record<strin
   }
 }
 
-describe('the OpenAPI document', () => {
+const documents = [false, true].map((open_inference) => {
+  const options = { ...Value.Create(httpOptions), open_inference };
+  return [open_inference, openApiDocument({ version: '1.2.3', options }) as OpenApi] as const;
+});
+
+describe.each(documents)('the OpenAPI document, /v2 %s', (open_inference, document) => {
   it('is of version 3.0.3 and has nothing that 3.0 does not know', () => {
     expect(document.openapi).toBe('3.0.3');
     for (const [path, object] of objectsOf(document)) {
@@ -54,7 +57,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('describes the routes that the server has, and no others', async () => {
-    const server = await createEdge();
+    const server = await createEdge({ options: { open_inference } });
     for (const path of Object.keys(document.paths)) {
       for (const method of Object.keys(document.paths[path] ?? {})) {
         const url = path.replace('{model_id}', 'm').replace('{version}', 'v');
@@ -62,7 +65,9 @@ describe('the OpenAPI document', () => {
       }
     }
     const printed = server.app.printRoutes({ commonPrefix: false });
-    expect(printed.match(/\(.*(GET|POST)/g)).toHaveLength(Object.keys(document.paths).length + 9);
+    expect(printed.match(/\(.*(GET|POST)/g)).toHaveLength(
+      Object.keys(document.paths).length + 9 + (open_inference ? 1 : 0),
+    );
     await server.close(0);
   });
 

@@ -2,9 +2,11 @@ import type { HttpOptions } from '../options.js';
 import { catalogueSchemas } from '../schemas/catalogue.js';
 import { errorSchemas } from '../schemas/error.js';
 import { healthSchemas } from '../schemas/health.js';
+import { openInferenceSchemas } from '../schemas/open-inference.js';
 import { predictionSchemas } from '../schemas/prediction.js';
 import { errorReplyComponents } from './error-replies.js';
 import { headerComponents, parameterComponents, timeoutParameter } from './headers.js';
+import { openInferencePaths, openInferenceTag } from './open-inference-operations.js';
 import { cataloguePaths, operationPaths, predictionPaths } from './operations.js';
 
 export interface OpenApiParts {
@@ -30,10 +32,22 @@ export function openApiDocument({ version, options }: OpenApiParts): object {
       { name: 'predictions', description: 'Ask models.' },
       { name: 'models', description: 'What is served.' },
       { name: 'operation', description: 'Probes and metrics.' },
+      ...(options.open_inference ? [openInferenceTag] : []),
     ],
-    paths: { ...predictionPaths, ...cataloguePaths, ...operationPaths },
+    paths: {
+      ...predictionPaths,
+      ...cataloguePaths,
+      ...operationPaths,
+      ...(options.open_inference && openInferencePaths),
+    },
     components: {
-      schemas: { ...predictionSchemas(options), ...errorSchemas, ...catalogueSchemas, ...healthSchemas },
+      schemas: {
+        ...predictionSchemas(options),
+        ...errorSchemas,
+        ...catalogueSchemas,
+        ...healthSchemas,
+        ...(options.open_inference && openInferenceSchemas),
+      },
       responses: errorReplyComponents(),
       headers: headerComponents,
       parameters: { ...parameterComponents, timeout: timeoutParameter(options.max_timeout_ms) },
