@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Type, type Static } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -33,6 +33,8 @@ export class KeptIndex {
   readonly #file: string;
   readonly #trackingUri: string;
   #written = '';
+  /** When the file was written as this process last saw it; undefined: it has not looked yet. */
+  #writtenAt: number | undefined;
 
   constructor(file: string, trackingUri: string) {
     this.#file = file;
@@ -59,6 +61,22 @@ export class KeptIndex {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
     await replaceFile(this.#file, text);
     this.#written = text;
+    this.#writtenAt = await this.#modifiedAt();
+  }
+
+  /** Whether another process has learned something since this one last looked here. */
+  async changedByOther(): Promise<boolean> {
+    const before = this.#writtenAt;
+    this.#writtenAt = await this.#modifiedAt();
+    return before !== undefined && this.#writtenAt !== before;
+  }
+
+  /** 0 where it is not there. */
+  async #modifiedAt(): Promise<number> {
+    return stat(this.#file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
   }
 }
 

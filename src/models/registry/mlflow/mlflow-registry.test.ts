@@ -151,6 +151,16 @@ describe('an MLflow that cannot be used', () => {
   });
 });
 
+it('what one process learned makes the others ask, before it is time to poll', async () => {
+  const registries = [fixture.open({ pollMs: 3_600_000 }), fixture.open({ pollMs: 3_600_000 })];
+  await Promise.all(registries.map(arrived));
+  await Promise.all(registries.map((registry) => registry.scan()));
+  fixture.fake.models['m'] = { versions: { 1: held(), 2: held() } };
+  registries[0]?.refresh();
+  for (const registry of registries)
+    await expect.poll(async () => versionsOf(await registry.scan())).toEqual(['1', '2']);
+});
+
 describe('the local copy', () => {
   it('serves over a restart while MLflow is down', async () => {
     fixture.fake.models['m'] = { versions: { 1: held(), 2: held() }, aliases: { production: '1' } };

@@ -79,7 +79,7 @@ export class MlflowRegistry implements Registry {
 
   async scan(): Promise<RegistrySnapshot> {
     if (this.#askedAt === undefined) await this.#first();
-    else if (this.#options.clock.monotonic() - this.#askedAt >= this.#options.pollMs) void this.#ask();
+    else if (await this.#isDue(this.#askedAt)) void this.#ask();
     this.#want();
     return this.#snapshot();
   }
@@ -102,6 +102,12 @@ export class MlflowRegistry implements Registry {
     this.#want();
     const waited = new Promise<void>((resolve) => this.#options.timers.after(firstWaitMs, resolve));
     await Promise.race([this.#ask().then(() => this.#fetches.idle()), waited]);
+  }
+
+  /** A webhook reaches one process: the others see that it has learned something. */
+  async #isDue(askedAt: number): Promise<boolean> {
+    const { clock, pollMs } = this.#options;
+    return (await this.#kept.changedByOther()) || clock.monotonic() - askedAt >= pollMs;
   }
 
   #ask(): Promise<void> {
