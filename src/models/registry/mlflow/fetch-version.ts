@@ -1,8 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { manifestFile } from '../../manifest/manifest-reader.js';
+import { isMap } from 'yaml';
+import { manifestFile, maxManifestBytes } from '../../manifest/manifest-reader.js';
 import { maxMlmodelBytes, mlmodelFile, readMlmodel, type Mlmodel } from '../../mlflow/mlmodel.js';
 import { manifestOfSignature } from '../../mlflow/signature-manifest.js';
+import { YamlSource } from '../../manifest/yaml-source.js';
 import { OnnxFormatError } from '../../onnx/onnx-format-error.js';
 import { readOnnxGraph } from '../../onnx/read-graph.js';
 import { modelFile } from '../directory-registry.js';
@@ -39,10 +41,19 @@ export async function fetchVersion(
   const model = readMlmodel(await readFile(join(folder, mlmodelFile), 'utf8'));
   const onnx = isOnnx(model);
   await fetchRest(fetch, listed, onnx);
-  if (!fetch.names.has(manifestFile)) {
-    await writeFile(join(folder, manifestFile), manifestOfSignature(model, description), { mode: 0o600 });
-  }
+  if (fetch.names.has(manifestFile)) await refuseServer(join(folder, manifestFile));
+  else await writeFile(join(folder, manifestFile), manifestOfSignature(model, description), { mode: 0o600 });
   return { flavours: model.flavours, onnx, files: fetch.names.size, bytes: fetch.bytes };
+}
+
+/** Who may register a model may not say where rows are sent. What else is wrong with the manifest is said when it is loaded. */
+async function refuseServer(file: string): Promise<void> {
+  const source = new YamlSource(manifestFile, await readFile(file, 'utf8'));
+  const { contents } = source;
+  if (!isMap(contents) || !contents.has('url')) return;
+  throw new MlflowFault(
+    `${manifestFile} names a url: in MLflow it may not, mlflow.scoring_urls says where models compute`,
+  );
 }
 
 function isOnnx({ onnxFile }: Mlmodel): boolean {
@@ -54,13 +65,14 @@ function isOnnx({ onnxFile }: Mlmodel): boolean {
 async function fetchRest(fetch: FolderFetch, listed: readonly ArtifactFile[] | undefined, onnx: boolean) {
   if (listed === undefined) return fetchUnlisted(fetch, onnx);
   for (const { path } of listed) {
-    if (path !== mlmodelFile && (onnx || path === manifestFile)) await fetch.file(path);
+    if (path === manifestFile) await fetch.file(path, maxManifestBytes);
+    else if (onnx && path !== mlmodelFile) await fetch.file(path);
   }
 }
 
 /** What cannot be listed has names that are known: a manifest, the graph, and the files that the graph names. */
 async function fetchUnlisted(fetch: FolderFetch, onnx: boolean): Promise<void> {
-  await fetch.optionalFile(manifestFile);
+  await fetch.optionalFile(manifestFile, maxManifestBytes);
   if (!onnx) return;
   await fetch.file(modelFile);
   for (const location of await externalData(fetch.folder)) await fetch.file(location);
@@ -110,9 +122,9 @@ class FolderFetch {
     this.names.add(path);
   }
 
-  async optionalFile(path: string): Promise<void> {
+  async optionalFile(path: string, maxBytes: number): Promise<void> {
     try {
-      await this.file(path);
+      await this.file(path, maxBytes);
     } catch (error) {
       if (!(error instanceof MlflowFault) || error.status === undefined || error.status >= 500) throw error;
     }

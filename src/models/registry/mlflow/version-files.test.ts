@@ -60,6 +60,12 @@ describe('the files of a version', () => {
     expect(await readFile(join(version?.folder ?? '', 'model.yaml'), 'utf8')).toBe(files['model.yaml']);
   });
 
+  it('hold a model.yaml that sends rows elsewhere: it is refused', async () => {
+    const files = { ...halfPlusTwoFiles(), 'model.yaml': 'runtime: open-inference\nurl: http://elsewhere:1\n' };
+    fixture.fake.models = { m: { versions: { 1: heldVersion({ files }) } } };
+    expect((await problemsOf(fixture.open()))?.[0]).toContain('model.yaml names a url: in MLflow it may not');
+  });
+
   it('of another flavour are not fetched, and computed by the scoring server that is configured', async () => {
     const MLmodel = mlmodelText().replace('  onnx:\n    data: model.onnx\n', '  sklearn: {}\n');
     fixture.fake.models = { m: { versions: { 1: heldVersion({ files: { MLmodel, 'model.skops': 'x' } }) } } };
