@@ -3,9 +3,7 @@ import { AnonymousAuthenticator } from './anonymous-authenticator.js';
 import type { Authenticator } from './authenticator.js';
 import { CredentialAuthenticator } from './credential-authenticator.js';
 import { FailedAttempts } from './failed-attempts.js';
-import { jwksFetcher } from './jwt/fetch-jwks.js';
-import { IssuerKeys } from './jwt/issuer-keys.js';
-import { TokenVerifier } from './jwt/token-verifier.js';
+import type { TokenVerifier } from './jwt/token-verifier.js';
 import type { KeyStore } from './keys/key-store.js';
 import { KeyVerifier } from './keys/key-verifier.js';
 import type { AccessObserver } from './observer.js';
@@ -37,23 +35,16 @@ export interface AuthenticatorParts {
 export async function createAuthenticator(parts: AuthenticatorParts): Promise<Authenticator> {
   const { options, windows, observer } = parts;
   if (options.mode === 'none') return new AnonymousAuthenticator(observer);
-  const tokens = options.jwt === undefined ? undefined : tokenVerifier(options.jwt, parts);
+  const tokens = options.jwt === undefined ? undefined : await openTokens(options.jwt, parts);
   const keys = await KeyVerifier.open({ ...parts, keysFile: options.keys_file });
   const attempts = new FailedAttempts(windows, options.failed_attempts_per_minute, observer);
   return new CredentialAuthenticator({ keys, tokens, attempts, observer });
 }
 
-function tokenVerifier(jwt: NonNullable<AuthOptions['jwt']>, { clock, observer }: AuthenticatorParts): TokenVerifier {
-  const keys = new IssuerKeys({
-    fetchJwks: jwksFetcher(jwt.jwks_url),
-    cooldownMs: jwt.cooldown_seconds * 1000,
-    staleIfErrorMs: jwt.stale_if_error_seconds * 1000,
-    clock,
-    observer,
-  });
-  const verifier = new TokenVerifier({ ...jwt, keys, clock });
-  void keys.refresh();
-  return verifier;
+/** What tokens need is loaded only where they are accepted. */
+async function openTokens(jwt: NonNullable<AuthOptions['jwt']>, parts: AuthenticatorParts): Promise<TokenVerifier> {
+  const { openTokenVerifier } = await import('./jwt/open-token-verifier.js');
+  return openTokenVerifier(jwt, parts);
 }
 
 export interface WindowsParts {

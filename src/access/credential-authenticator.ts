@@ -1,7 +1,7 @@
 import type { Authenticator, Credentials } from './authenticator.js';
 import type { FailedAttempts } from './failed-attempts.js';
 import type { TokenVerdict, TokenVerifier } from './jwt/token-verifier.js';
-import { looksLikeToken } from './jwt/token-verifier.js';
+import { looksLikeToken } from './jwt/looks-like-token.js';
 import { isWellFormedKey, longestKey } from './keys/key-format.js';
 import type { KeyVerifier } from './keys/key-verifier.js';
 import type { AccessObserver } from './observer.js';

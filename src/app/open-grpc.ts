@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import { GrpcServer, type GrpcObserver, type GrpcServerParts } from '../grpc/index.js';
+import type { GrpcObserver, GrpcServer, GrpcServerParts } from '../grpc/index.js';
 import { serviceName, TlsCertificates } from '../http/index.js';
 import { systemClock } from '../shared/clock.js';
 import type { Access } from './open-access.js';
@@ -19,6 +19,8 @@ export async function openGrpc(
   observer: GrpcObserver,
 ): Promise<GrpcServer> {
   const { http, tls } = config.inference_service;
+  // Loaded only where it is used, as it takes its time.
+  const { GrpcServer } = await import('../grpc/index.js');
   return new GrpcServer({
     ...parts,
     authenticator: access.authenticator,

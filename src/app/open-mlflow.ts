@@ -2,15 +2,17 @@ import type { MlflowWebhook } from '../http/index.js';
 import type { Config } from '../config/schema.js';
 import { systemTimers } from '../models/lifecycle/timers.js';
 import type { MlflowObserver } from '../models/index.js';
-import { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
+import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
 import { systemClock } from '../shared/clock.js';
 import { dataPaths } from './data-paths.js';
 
 /** The MLflow registry, where one is configured; it is not asked before models are looked for. */
-export function openMlflow(config: Config, observer: MlflowObserver): MlflowRegistry | undefined {
+export async function openMlflow(config: Config, observer: MlflowObserver): Promise<MlflowRegistry | undefined> {
   const { mlflow, data } = config.inference_service;
   const { tracking_uri: trackingUri, username, password, token } = mlflow;
   if (trackingUri === undefined) return undefined;
+  // Loaded only where it is used, as it takes its time.
+  const { MlflowRegistry } = await import('../models/registry/mlflow/mlflow-registry.js');
   return new MlflowRegistry({
     trackingUri,
     credentials: { username, password, token },

@@ -166,7 +166,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     const models = modelsObserver(instruments, logger);
     const modelServers = openModelServers(config, modelServersObserver(instruments, logger));
     life.running('model servers', modelServers, (it) => it.close());
-    const mlflow = openMlflow(config, mlflowObserver(instruments, logger));
+    const mlflow = await openMlflow(config, mlflowObserver(instruments, logger));
     if (mlflow !== undefined) life.running('MLflow', mlflow, (it) => it.close());
     const sources = { servers: modelServers, mlflow };
     const catalogue = openCatalogue(config, views, sources, tellingAdmission(models, admission));

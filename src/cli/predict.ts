@@ -8,7 +8,6 @@ import { CommandFailure, UsageError, writeText } from './io.js';
 import type { Predictor } from '../app/operations.js';
 import { predictRows, type PredictionPlan } from './predict-rows.js';
 import { progressBar } from './progress.js';
-import { RemotePredictor } from './remote-predictor.js';
 import { readRows, rowFormats, type RowFormat } from './rows.js';
 
 /** Where rows are predicted: here, or on a server. */
@@ -108,8 +107,14 @@ export async function openPredictor(command: Command, context: Context, options:
   return (await context.operations()).openPredictor(config, options.model);
 }
 
-function openRemote({ io }: Context, url: string, { apiKey, apiKeyFile, model }: PredictorOptions): Predictor {
+async function openRemote(
+  { io }: Context,
+  url: string,
+  { apiKey, apiKeyFile, model }: PredictorOptions,
+): Promise<Predictor> {
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) throw new UsageError('--url takes http://… or https://…');
   const key = apiKeyFile === undefined ? apiKey : readFileSync(path.resolve(io.cwd, apiKeyFile), 'utf8').trim();
+  // Its HTTP client is loaded only where it is used.
+  const { RemotePredictor } = await import('./remote-predictor.js');
   return new RemotePredictor({ url, apiKey: key }, model);
 }

@@ -113,8 +113,3 @@ function principalOf({ payload, protectedHeader }: JWTVerifyResult): Principal |
   if (typeof sub !== 'string' || sub.length === 0 || sub.length > 256) return undefined;
   return { id: `token:${sub}`, clientId: sub, scopes: scopesOf(payload) };
 }
-
-/** Whether the text has the form of a signed JWT: three parts, the first of them a JSON object in base64url. */
-export function looksLikeToken(text: string): boolean {
-  return text.startsWith('eyJ') && text.split('.', 4).length === 3;
-}

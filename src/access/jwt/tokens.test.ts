@@ -5,7 +5,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../shared/clock.js';
 import { jwksFetcher, parseJwks } from './fetch-jwks.js';
 import { IssuerKeys } from './issuer-keys.js';
-import { looksLikeToken, TokenVerifier } from './token-verifier.js';
+import { looksLikeToken } from './looks-like-token.js';
+import { TokenVerifier } from './token-verifier.js';
 
 interface IssuerKey {
   readonly privateKey: CryptoKey;

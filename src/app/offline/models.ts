@@ -22,7 +22,7 @@ const schemaFile = fileURLToPath(new URL('../../../docs/model.schema.json', impo
 export const modelOperations: ModelOperations = {
   async list(config) {
     const servers = openModelServers(config, silentModelServerObserver);
-    const mlflow = openMlflow(config, silentMlflowObserver);
+    const mlflow = await openMlflow(config, silentMlflowObserver);
     const catalogue = openCatalogue(config, await openViews(config), { servers, mlflow }, silentModelsObserver);
     try {
       await settled(catalogue);

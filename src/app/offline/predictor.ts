@@ -25,7 +25,7 @@ export async function openPredictor(config: Config, modelId: string): Promise<Pr
   const database = await openDatabase(config, silentPostgresObserver);
   const features = openFeatures(config, { views, redis: undefined, database }, silentFeaturesObserver);
   const servers = openModelServers(config, silentModelServerObserver);
-  const mlflow = openMlflow(config, silentMlflowObserver);
+  const mlflow = await openMlflow(config, silentMlflowObserver);
   const catalogue = openCatalogue(config, views, { servers, mlflow }, silentModelsObserver);
   const { http, models } = config.inference_service;
   const pipeline = new PredictionPipeline({
