@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/schema.js';
 import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
-import type { GrpcServer } from '../grpc/index.js';
-import { createHttpServer, type HttpServer, type MetricsText } from '../http/index.js';
+import { createHttpServer, GrpcServer } from '../grpc/index.js';
+import { createHttpServer, type HttpServer, type MetricsText, type Readiness } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
 import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
@@ -50,6 +50,7 @@ import type { Service, StartFacts } from './operations.js';
 import { packageVersion } from './package-version.js';
 import { readinessOf } from './readiness.js';
 import { readEventAccounts, type Telemetry } from './telemetry.js';
+import { warmUp } from './warm-up.js';
 
 /** What a process is among the others. */
 export interface ProcessRole {
@@ -89,6 +90,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
   #grpc: GrpcServer | undefined;
   #events: EventPublisher | undefined;
   #stopBegun = 0;
+  #warm = false;
 
   constructor(config: Config, role: ProcessRole, telemetry: Telemetry) {
     this.#config = config;
@@ -135,6 +137,8 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     this.#server = this.#lifecycle.running('listener', server, (it) => it.close(closeMs));
     const url = await server.listen({ host, port });
     await loading;
+    await warmUp({ ...parts, clock: systemClock, limits: this.#limits });
+    this.#warm = true;
     logger.info({ url, worker: this.#role.worker }, 'Listening');
     return { port: Number(new URL(url).port), models: parts.catalogue.list() };
   }
@@ -169,7 +173,12 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
     const mlflow = await openMlflow(config, mlflowObserver(instruments, logger));
     if (mlflow !== undefined) life.running('MLflow', mlflow, (it) => it.close());
     const sources = { servers: modelServers, mlflow };
-    const catalogue = openCatalogue(config, views, sources, tellingAdmission(models, admission));
+    const catalogue = openCatalogue(
+      config,
+      views,
+      sources,
+      tellingAdmission(models, admission, () => this.#warm),
+    );
     life.running('models', catalogue, (it) => it.close());
     const loopDelay = new LoopDelay();
     beforeSnapshot(() => {
@@ -204,11 +213,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       ...parts,
       observer: tracing === undefined ? predictionMetrics : observersTogether(predictionMetrics, tracing),
       clock: systemClock,
-      limits: {
-        maxTimeoutMs: service.http.max_timeout_ms,
-        maxBatchInstances: service.http.max_batch_instances,
-        defaultTimeoutMs: service.timeout_seconds * 1000,
-      },
+      limits: this.#limits,
       newId: randomUUID,
     };
     const inference = new TensorInference(core);
@@ -223,7 +228,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,
       admission: parts.admission,
-      readiness: () => readinessOf({ ...parts, registryProblems: () => parts.catalogue.problems() }),
+      readiness: () => this.#readiness(parts),
       mlflowWebhook: mlflowWebhook(service.mlflow.webhook_secret, parts.mlflow),
       metrics: (accept) => this.#scrape(accept),
       metricsProtected: service.auth.metrics === 'protected',
@@ -233,6 +238,20 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       beginTrace: tracing?.begin,
       version: packageVersion(),
     });
+  }
+
+  get #limits() {
+    const { http, timeout_seconds } = this.#config.inference_service;
+    return {
+      maxTimeoutMs: http.max_timeout_ms,
+      maxBatchInstances: http.max_batch_instances,
+      defaultTimeoutMs: timeout_seconds * 1000,
+    };
+  }
+
+  #readiness(parts: Parts): Readiness {
+    const readiness = readinessOf({ ...parts, registryProblems: () => parts.catalogue.problems() });
+    return this.#warm ? readiness : { ...readiness, status: 'not_ready' };
   }
 
   /** What became of the events of this run, once nothing can change it any more. */
@@ -254,10 +273,12 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
 }
 
 /** Waits behind the event loop say how long the queues of the models are; those on it are known to admission already. */
-function tellingAdmission(models: ModelsObserver, admission: AdmissionControl): ModelsObserver {
+function tellingAdmission(models: ModelsObserver, admission: AdmissionControl, isWarm: () => boolean): ModelsObserver {
   return {
     ...models,
     batchRun: (run) => {
+      // What ran before is warm-up, which nobody asked for.
+      if (!isWarm()) return;
       models.batchRun(run);
       if (run.offLoop) admission.queueWaited(run.waitedUs / 1000);
     },

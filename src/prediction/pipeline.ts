@@ -21,7 +21,7 @@ import type { BatchReply, CallContext, PredictionReply, PredictionService } from
 export interface PipelineParts {
   readonly catalogue: ModelCatalogue;
   readonly features: FeatureService;
-  readonly events: EventPublisher;
+  readonly events: Pick<EventPublisher, 'record'>;
   readonly observer: PredictionObserver;
   readonly clock: Clock;
   readonly limits: EnvelopeLimits & { readonly defaultTimeoutMs: number };
