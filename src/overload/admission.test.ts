@@ -8,6 +8,7 @@ class Puppet {
   readonly facts: string[] = [];
   readonly admission: AdmissionControl;
   #idle = 0;
+  #cpu = 0;
   #actions: (() => void)[] = [];
 
   constructor(limits: { maxConcurrency?: number; maxQueueMs?: number } = {}) {
@@ -15,7 +16,11 @@ class Puppet {
       maxConcurrency: limits.maxConcurrency ?? 1024,
       maxQueueMs: limits.maxQueueMs ?? 50,
       clock: this.clock,
-      loop: { idleMs: () => this.#idle, endOfTurn: (action) => void this.#actions.push(action) },
+      loop: {
+        idleMs: () => this.#idle,
+        cpuMs: () => this.#cpu,
+        endOfTurn: (action) => void this.#actions.push(action),
+      },
       observer: {
         shed: (reason) => void this.facts.push(`shed ${reason}`),
         admissionState: (state) => void this.facts.push(state),
@@ -31,6 +36,12 @@ class Puppet {
 
   /** So many that together they can make the loop late. */
   crowd(): void {
+    for (let request = 0; request < 40; request++) {
+      const leave = this.admitted();
+      this.work(1);
+      leave();
+    }
+    this.endTurn();
     for (let request = 0; request < 31; request++) this.admitted()();
   }
 
@@ -41,6 +52,12 @@ class Puppet {
   }
 
   work(milliseconds: number): void {
+    this.#cpu += milliseconds;
+    this.clock.advance(milliseconds);
+  }
+
+  /** The processor is taken away. */
+  stall(milliseconds: number): void {
     this.clock.advance(milliseconds);
   }
 
@@ -102,10 +119,18 @@ describe('admission', () => {
     expect(puppet.facts).toEqual(['shedding', 'shed loop']);
   });
 
-  it('refuses nobody when the loop is late but few came: something else made it late', () => {
+  it('refuses nobody when the loop is late but those who came cost little: something else made it late', () => {
     const puppet = new Puppet();
-    for (let request = 0; request < 8; request++) puppet.admitted()();
-    puppet.work(500);
+    for (let turn = 0; turn < 50; turn++) {
+      for (let request = 0; request < 32; request++) {
+        const leave = puppet.admitted();
+        puppet.work(0.05);
+        leave();
+      }
+      puppet.endTurn();
+    }
+    for (let request = 0; request < 32; request++) puppet.admitted()();
+    puppet.stall(500);
     puppet.admitted()();
     puppet.endTurn();
     puppet.admitted()();
@@ -202,9 +227,12 @@ describe('admission', () => {
 });
 
 describe('the loop of this process', () => {
-  it('tells how long it has rested, and when a turn ends', async () => {
+  it('tells how long it has rested and worked, and when a turn ends', async () => {
     const before = systemLoop.idleMs();
+    const cpu = systemLoop.cpuMs();
     await new Promise<void>((resolve) => systemLoop.endOfTurn(resolve));
     expect(systemLoop.idleMs()).toBeGreaterThanOrEqual(before);
+    expect(systemLoop.cpuMs()).toBeGreaterThan(0);
+    expect(systemLoop.cpuMs()).toBeGreaterThanOrEqual(cpu);
   });
 });

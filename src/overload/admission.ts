@@ -18,10 +18,10 @@ export interface AdmissionOptions {
 /** While shedding, a turn of the loop ends its admissions after this share of `maxQueueMs`: a refusal waits two turns at most. */
 const turnShare = 0.1;
 /**
- * Fewer requests than this have not made the loop late: what runs on it costs less than a millisecond each. Something else did (garbage
- * collection, a neighbour that takes the processor), and to refuse them would not make it earlier.
+ * The loop is only late with work where those who came lately cost this share of `maxQueueMs`. Otherwise something else made it late
+ * (garbage collection, a neighbour that takes the processor), and to refuse them would not make it earlier.
  */
-const leastCrowd = 32;
+const leastShare = 0.5;
 /** Shedding ends when nothing had to be refused for this long. */
 const calmMs = 100;
 
@@ -96,7 +96,7 @@ export class AdmissionControl {
     const { maxQueueMs, clock } = this.#options;
     if (this.#state === 'shedding' && clock.monotonic() - this.#lastRefusal > calmMs) this.#change('open');
     if (this.#state === 'open') {
-      if (this.#loop.waitMs() <= maxQueueMs || this.#loop.crowd < leastCrowd) return false;
+      if (this.#loop.waitMs() <= maxQueueMs || this.#loop.crowdMs < maxQueueMs * leastShare) return false;
       this.#change('shedding');
     }
     return this.#loop.admittedInTurn > 0 && this.#loop.turnMs() >= maxQueueMs * turnShare;

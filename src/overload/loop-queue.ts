@@ -21,6 +21,7 @@ export class LoopQueue {
   #inTurn = false;
   #turnStart = 0;
   #idleAtStart = 0;
+  #cpuAtStart = 0;
   #lastTurnMs = 0;
   #arrivals = 0;
   #lastArrivals = 0;
@@ -37,6 +38,7 @@ export class LoopQueue {
     this.#clock = clock;
     this.#loop = loop;
     this.#idleAtStart = loop.idleMs();
+    this.#cpuAtStart = loop.cpuMs();
   }
 
   /** To be called for each arrival, before the others. */
@@ -50,9 +52,9 @@ export class LoopQueue {
     if (!this.#inTurn) this.#beginTurn(this.#clock.monotonic());
   }
 
-  /** Requests that arrived in this turn and in the last, if the loop did not rest between them. */
-  get crowd(): number {
-    return this.#arrivals + this.#lastArrivals;
+  /** What the requests cost that arrived in this turn and in the last, if the loop did not rest between them. */
+  get crowdMs(): number {
+    return (this.#arrivals + this.#lastArrivals) * this.costMs;
   }
 
   /** Mean milliseconds that a request admitted now has waited and will wait for the loop. */
@@ -92,10 +94,13 @@ export class LoopQueue {
     this.#lastTurnMs = rested ? 0 : now - this.#turnStart;
     this.#lastArrivals = rested ? 0 : this.#arrivals;
     this.#arrivals = 0;
+    const cpu = this.#loop.cpuMs();
     if (!rested && this.#finished > 0) {
-      this.#busyMs = this.#busyMs * memory + this.#lastTurnMs;
+      // What the processor was taken away for is no cost of theirs, nor is what other threads did beside the loop.
+      this.#busyMs = this.#busyMs * memory + Math.min(this.#lastTurnMs, cpu - this.#cpuAtStart);
       this.#requests = this.#requests * memory + this.#finished;
     }
+    this.#cpuAtStart = cpu;
     this.#inTurn = true;
     this.#turn++;
     this.#turnStart = now;

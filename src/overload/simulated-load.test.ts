@@ -48,7 +48,12 @@ class SimulatedServer {
 
   constructor(load: Load) {
     this.#load = load;
-    const loop: LoopProbe = { idleMs: () => this.#idle, endOfTurn: (action) => void this.#endOfTurn.push(action) };
+    const cpuMs = (): number => this.#clock.monotonic() - this.#idle;
+    const loop: LoopProbe = {
+      idleMs: () => this.#idle,
+      cpuMs,
+      endOfTurn: (action) => void this.#endOfTurn.push(action),
+    };
     const observer = { shed: () => undefined, admissionState: () => undefined };
     this.#admission = createAdmission({ maxConcurrency: 1024, maxQueueMs: 50, clock: this.#clock, loop, observer });
   }
