@@ -1,10 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isMap } from 'yaml';
-import { manifestFile, maxManifestBytes } from '../../manifest/manifest-reader.js';
+import { manifestFile, ManifestReader, maxManifestBytes } from '../../manifest/manifest-reader.js';
 import { maxMlmodelBytes, mlmodelFile, readMlmodel, type Mlmodel } from '../../mlflow/mlmodel.js';
 import { manifestOfSignature } from '../../mlflow/signature-manifest.js';
-import { YamlSource } from '../../manifest/yaml-source.js';
 import { OnnxFormatError } from '../../onnx/onnx-format-error.js';
 import { readOnnxGraph } from '../../onnx/read-graph.js';
 import { modelFile } from '../directory-registry.js';
@@ -48,9 +46,8 @@ export async function fetchVersion(
 
 /** Who may register a model may not say where rows are sent. What else is wrong with the manifest is said when it is loaded. */
 async function refuseServer(file: string): Promise<void> {
-  const source = new YamlSource(manifestFile, await readFile(file, 'utf8'));
-  const { contents } = source;
-  if (!isMap(contents) || !contents.has('url')) return;
+  const { manifest } = new ManifestReader().read(await readFile(file, 'utf8'));
+  if (manifest?.url === undefined) return;
   throw new MlflowFault(
     `${manifestFile} names a url: in MLflow it may not, mlflow.scoring_urls says where models compute`,
   );
