@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/schema.js';
 import type { EventPublisher } from '../events/index.js';
 import type { FeatureService } from '../features/index.js';
-import { createHttpServer, GrpcServer } from '../grpc/index.js';
+import type { GrpcServer } from '../grpc/index.js';
 import { createHttpServer, type HttpServer, type MetricsText, type Readiness } from '../http/index.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
