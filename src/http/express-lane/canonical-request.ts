@@ -19,11 +19,12 @@ const largestHead = 8192;
 const largestBody = 65_536;
 /** Node's parser says nothing of those beyond 1000. */
 const mostHeaders = 64;
+/** Longer heads are not remembered: what a connection holds stays small. */
+const longestKept = 1024;
 
 /** A token, a colon, and visible ASCII with spaces (RFC 9110 sections 5.5 and 5.6.2: no tabs, no obs-text, no folding). */
 const headerLine = /([!#$%&'*+\-.^_`|~\dA-Za-z]+):([ -~]*)\r\n/y;
-/** What may become one, or the end of the head. */
-const begunLine = /(?:[!#$%&'*+\-.^_`|~\dA-Za-z]+(?::[ -~]*\r?)?|\r)?$/y;
+const needed = ['host', 'content-type', 'content-length'];
 /** What changes how a request is framed or answered. Node's parser takes `proxy-connection` for `connection`. */
 const unusual = new Set('transfer-encoding content-encoding expect upgrade proxy-connection trailer te'.split(' '));
 const digits = /^\d{1,9}$/;
@@ -31,48 +32,59 @@ const plainJson = /^application\/json(?:; ?charset=utf-8)?$/i;
 const keepAlive = /^keep-alive$/i;
 
 /**
- * Reads the request at the start of `bytes`. Canonical is `POST /v1/predict HTTP/1.1` with one Host, plain JSON, one Content-Length of
- * digits up to `maxBody` and the lane's own limit, no header twice, none of those in `unusual`, and no Connection but keep-alive. What is
- * anything else is left to Node's parser, as soon as that could see it.
+ * Reads the requests of one connection. Canonical is `POST /v1/predict HTTP/1.1` with one Host, plain JSON, one Content-Length of digits up
+ * to `maxBody` and the lane's own limit, no header twice, none of those in `unusual`, and no Connection but keep-alive. What is anything
+ * else is left to Node's parser.
  */
-export function readRequest(bytes: Buffer, maxBody: number): Reading {
-  const known = Math.min(bytes.length, requestLine.length);
-  if (bytes.compare(requestLine, 0, known, 0, known) !== 0) return 'other';
-  const end = bytes.indexOf(headEnd, requestLine.length - 2);
-  if ((end === -1 ? bytes.length : end) > largestHead) return 'other';
-  const headers = readHeaders(bytes.toString('latin1', requestLine.length, end === -1 ? undefined : end + 2));
-  if (headers === undefined) return 'other';
-  if (end === -1) return bytes.length + 1;
-  const { host, 'content-type': contentType, 'content-length': contentLength } = headers;
-  if (host === undefined || contentType === undefined || contentLength === undefined) return 'other';
-  const size = Number(contentLength);
-  if (size > maxBody || size > largestBody) return 'other';
-  const start = end + headEnd.length;
-  const length = start + size;
-  return bytes.length < length ? length : { headers, body: bytes.subarray(start, length), length };
+export class RequestReader {
+  readonly #maxBody: number;
+  /** The last head: most callers send the same one each time, and to take it apart costs more than all the rest here. */
+  #head = '';
+  #headers: IncomingHttpHeaders = {};
+
+  constructor(maxBody: number) {
+    this.#maxBody = Math.min(maxBody, largestBody);
+  }
+
+  /** The request at the start of `bytes`. */
+  read(bytes: Buffer): Reading {
+    const known = Math.min(bytes.length, requestLine.length);
+    if (bytes.compare(requestLine, 0, known, 0, known) !== 0) return 'other';
+    const end = bytes.indexOf(headEnd, requestLine.length - 2);
+    if (end === -1 && bytes.length <= largestHead) return bytes.length + 1;
+    if (end === -1 || end > largestHead) return 'other';
+    const headers = this.#headersOf(bytes.toString('latin1', requestLine.length, end + 2));
+    if (headers === undefined) return 'other';
+    const start = end + headEnd.length;
+    const length = start + Number(headers['content-length']);
+    if (length - start > this.#maxBody) return 'other';
+    return bytes.length < length ? length : { headers, body: bytes.subarray(start, length), length };
+  }
+
+  #headersOf(head: string): IncomingHttpHeaders | undefined {
+    if (head === this.#head) return this.#headers;
+    const headers = readHeaders(head);
+    if (headers !== undefined && head.length <= longestKept) {
+      this.#head = head;
+      this.#headers = headers;
+    }
+    return headers;
+  }
 }
 
-/** The headers of a head, or of as much of it as there is; undefined where one of them is not canonical. */
-function readHeaders(text: string): IncomingHttpHeaders | undefined {
+function readHeaders(head: string): IncomingHttpHeaders | undefined {
   const headers: Record<string, string> = {};
-  let at = 0;
-  for (let count = 0; at < text.length; count++) {
-    headerLine.lastIndex = at;
-    const match = headerLine.exec(text);
-    if (match === null) return isBegun(text, at) ? headers : undefined;
+  headerLine.lastIndex = 0;
+  for (let count = 0; headerLine.lastIndex < head.length; count++) {
+    const match = headerLine.exec(head);
+    if (match === null || count === mostHeaders) return undefined;
     const name = (match[1] as string).toLowerCase();
     const value = (match[2] as string).trim();
     // A second one, or a name that every object has.
-    if (name in headers || count === mostHeaders || !isCanonical(name, value)) return undefined;
+    if (name in headers || !isCanonical(name, value)) return undefined;
     headers[name] = value;
-    at = headerLine.lastIndex;
   }
-  return headers;
-}
-
-function isBegun(text: string, at: number): boolean {
-  begunLine.lastIndex = at;
-  return begunLine.test(text);
+  return needed.every((name) => headers[name] !== undefined) ? headers : undefined;
 }
 
 function isCanonical(name: string, value: string): boolean {

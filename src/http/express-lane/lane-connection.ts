@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Peer } from '../exchange.js';
-import { readRequest, type CanonicalRequest } from './canonical-request.js';
+import { RequestReader, type CanonicalRequest } from './canonical-request.js';
 
 /**
  * What a connection waits for: its first byte, the rest of a request, its own reply, its reader, the next request, or its end behind
@@ -12,19 +12,13 @@ export type Waiting = 'fresh' | 'partial' | 'reply' | 'reader' | 'idle' | 'end';
 export interface LaneEnd {
   readonly maxBody: number;
   /** Sweeps so far: the clock of all waits, which costs nothing to read. */
-  readonly sweeps: number;
+  readonly connections: { readonly sweeps: number };
   /** Answers by one call of `connection.reply`. */
   answer(connection: LaneConnection, request: CanonicalRequest): void;
-  /** The connection goes to the ordinary server, which is told what came and was not answered. */
-  handOver(connection: LaneConnection, unanswered: Unanswered): void;
+  /** The connection goes to the ordinary server, with `bytes` that were not answered. */
+  handOver(connection: LaneConnection, bytes: Buffer): void;
   failed(connection: LaneConnection, error: Error): void;
   closed(connection: LaneConnection): void;
-}
-
-export interface Unanswered {
-  readonly bytes: Buffer;
-  /** The client has ended its side behind them. */
-  readonly ended: boolean;
 }
 
 const noBytes = Buffer.alloc(0);
@@ -36,18 +30,19 @@ export class LaneConnection implements Peer {
   /** The sweep at which the wait began. */
   since: number;
   readonly #lane: LaneEnd;
+  readonly #reader: RequestReader;
   #unread: Buffer = noBytes;
   /** Bytes without which `#unread` need not be looked at. */
   #needed = 0;
   /** Requests that came in one piece with an earlier one. */
   #pipeline: CanonicalRequest[] = [];
-  #ended = false;
   #whenGone: (() => void) | undefined;
 
   constructor(socket: Socket, lane: LaneEnd) {
     this.socket = socket;
     this.#lane = lane;
-    this.since = lane.sweeps;
+    this.#reader = new RequestReader(lane.maxBody);
+    this.since = lane.connections.sweeps;
     socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
     socket.on('error', this.#onError).on('close', this.#onClose);
   }
@@ -68,22 +63,23 @@ export class LaneConnection implements Peer {
     if (this.gone) return;
     const taken = this.socket.write(text);
     if (last) {
-      this.#wait('end');
+      this.giveUp();
       this.socket.destroySoon();
     } else if (taken) this.#goOn();
     else this.#wait('reader');
   }
 
   /** The lane lets go of it, and of what it has not answered. */
-  release(): Unanswered {
+  handOver(): void {
     const { socket } = this;
     socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
     socket.off('error', this.#onError).off('close', this.#onClose);
-    return { bytes: this.#unread, ended: this.#ended };
+    this.#lane.handOver(this, this.#unread);
   }
 
-  handOver(): void {
-    this.#lane.handOver(this, this.release());
+  /** Nothing that may still come is looked at. */
+  giveUp(): void {
+    this.#wait('end');
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -93,7 +89,6 @@ export class LaneConnection implements Peer {
   };
 
   readonly #onEnd = (): void => {
-    this.#ended = true;
     // Ended in the middle of a request: what is answered to that is the ordinary server's business, once all before it is answered.
     if (this.waiting === 'partial') this.handOver();
     else if (this.#unread.length === 0) this.socket.end();
@@ -113,45 +108,46 @@ export class LaneConnection implements Peer {
   };
 
   #goOn(): void {
-    const next = this.#pipeline.shift();
-    if (next !== undefined) return this.#answer(next);
+    if (this.#pipeline.length > 0) return this.#answerNext();
     this.#wait('idle');
     if (this.socket.isPaused()) this.socket.resume();
     if (this.#unread.length > 0) this.#read();
+    else if (this.socket.readableEnded) this.socket.end();
   }
 
   /**
    * All that has come is read before any of it is answered, as Node's parser does: where something behind a good request is not canonical,
-   * the ordinary server gets both.
+   * or not whole, the ordinary server gets both.
    */
   #read(): void {
-    let rest = this.#unread;
-    while (rest.length > 0) {
-      const reading = readRequest(rest, this.#lane.maxBody);
-      if (reading === 'other') return this.handOver();
-      if (typeof reading === 'number') {
-        this.#needed = reading;
-        break;
-      }
-      this.#needed = 0;
-      this.#pipeline.push(reading);
+    const requests: CanonicalRequest[] = [];
+    for (let rest = this.#unread; rest.length > 0;) {
+      const reading = this.#reader.read(rest);
+      if (typeof reading === 'number' && requests.length === 0 && !this.socket.readableEnded)
+        return this.#waitFor(reading);
+      if (typeof reading !== 'object') return this.handOver();
+      requests.push(reading);
       rest = rest.subarray(reading.length);
     }
-    this.#unread = rest;
-    const first = this.#pipeline.shift();
-    if (first !== undefined) this.#answer(first);
-    else if (this.#ended) this.handOver();
-    // The wait is for the whole request, however many pieces it comes in.
-    else if (this.waiting !== 'partial') this.#wait('partial');
+    this.#unread = noBytes;
+    this.#needed = 0;
+    this.#pipeline = requests;
+    this.#answerNext();
   }
 
-  #answer(request: CanonicalRequest): void {
+  /** For so many bytes. The wait is for the whole request, however many pieces it comes in. */
+  #waitFor(bytes: number): void {
+    this.#needed = bytes;
+    if (this.waiting !== 'partial') this.#wait('partial');
+  }
+
+  #answerNext(): void {
     this.#wait('reply');
-    this.#lane.answer(this, request);
+    this.#lane.answer(this, this.#pipeline.shift() as CanonicalRequest);
   }
 
   #wait(forWhat: Waiting): void {
     this.waiting = forWhat;
-    this.since = this.#lane.sweeps;
+    this.since = this.#lane.connections.sweeps;
   }
 }

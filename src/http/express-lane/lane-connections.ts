@@ -13,16 +13,16 @@ const firstRequestMs = 1000;
 type Limits = Pick<HttpOptions, 'headers_timeout_ms' | 'request_timeout_ms' | 'keep_alive_timeout_ms'>;
 
 /** All connections of the lane, and how long each may wait. Time is counted in sweeps. */
-export class LaneConnections {
+export class LaneConnections extends Set<LaneConnection> {
   /** Sweeps so far. */
   sweeps = 0;
-  readonly #connections = new Set<LaneConnection>();
   readonly #limits: Readonly<Record<Waiting, number>>;
-  readonly #tooSilent: (connection: LaneConnection) => void;
+  readonly #refuse: (connection: LaneConnection) => void;
 
-  /** `tooSilent` ends a connection on which nothing ever came. */
-  constructor(limits: Limits, tooSilent: (connection: LaneConnection) => void) {
-    this.#tooSilent = tooSilent;
+  /** `refuse` ends a connection on which nothing ever came, with a reply. */
+  constructor(limits: Limits, refuse: (connection: LaneConnection) => void) {
+    super();
+    this.#refuse = refuse;
     const idle = (limits.keep_alive_timeout_ms + keepAliveSlackMs) / sweepMs;
     this.#limits = {
       fresh: Math.min(limits.headers_timeout_ms, limits.request_timeout_ms) / sweepMs,
@@ -34,28 +34,20 @@ export class LaneConnections {
     };
   }
 
-  add(connection: LaneConnection): void {
-    this.#connections.add(connection);
-  }
-
-  delete(connection: LaneConnection): void {
-    this.#connections.delete(connection);
-  }
-
   sweep(): void {
     this.sweeps++;
-    for (const connection of this.#connections) {
+    for (const connection of this) {
       const { waiting } = connection;
       if (this.#waited(connection) <= this.#limits[waiting]) continue;
       if (waiting === 'partial') connection.handOver();
-      else if (waiting === 'fresh') this.#tooSilent(connection);
+      else if (waiting === 'fresh') this.#refuse(connection);
       else connection.socket.destroy();
     }
   }
 
   /** Ends those that nobody will miss while the service drains. */
   endIdle(): void {
-    for (const connection of this.#connections) {
+    for (const connection of this) {
       const { waiting, socket } = connection;
       const silent = waiting === 'fresh' && this.#waited(connection) > firstRequestMs / sweepMs;
       if (silent || (waiting === 'idle' && socket.writableLength === 0)) socket.destroy();
@@ -63,7 +55,7 @@ export class LaneConnections {
   }
 
   destroyAll(): void {
-    for (const { socket } of this.#connections) socket.destroy();
+    for (const { socket } of this) socket.destroy();
   }
 
   #waited({ since }: LaneConnection): number {
