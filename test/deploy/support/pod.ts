@@ -68,9 +68,11 @@ export class Pod {
     const { name, configMap, secret, projected, emptyDir, persistentVolumeClaim: claim } = volume;
     if (claim !== undefined) return this.#cluster.claims[claim.claimName] ?? '';
     const folder = path.join(this.#folder, name);
-    mkdirSync(folder, { mode: 0o750 });
-    const { runAsUser, fsGroup } = this.#spec.securityContext;
-    chownSync(folder, emptyDir === undefined ? 0 : runAsUser, fsGroup);
+    mkdirSync(folder);
+    const { fsGroup } = this.#spec.securityContext;
+    // As the kubelet leaves them: an emptyDir belongs to root, and anyone may write to it.
+    chownSync(folder, 0, fsGroup);
+    chmodSync(folder, emptyDir === undefined ? 0o755 : 0o2777);
     const write = (file: string, content: string) => {
       writeFileSync(path.join(folder, file), content);
       chmodSync(path.join(folder, file), 0o440);
