@@ -5,6 +5,8 @@ import type { LoopProbe } from './loop-probe.js';
 const restMs = 0.05;
 /** Share of the past that each busy turn keeps in the mean cost. */
 const memory = 0.95;
+/** The processor's time is asked for at most so often: it costs more than a turn's other clocks together. */
+const sampleMs = 50;
 /** Requests without cost that the mean begins with, so that one slow turn (a garbage collection) is not taken for the rule. */
 const priorRequests = 20;
 
@@ -21,7 +23,9 @@ export class LoopQueue {
   #inTurn = false;
   #turnStart = 0;
   #idleAtStart = 0;
-  #cpuAtStart = 0;
+  #sample = { at: 0, idle: 0, cpu: 0 };
+  /** Share of the time that was not rest in which the processor was this process's. */
+  #ours = 1;
   #lastTurnMs = 0;
   #arrivals = 0;
   #lastArrivals = 0;
@@ -38,7 +42,7 @@ export class LoopQueue {
     this.#clock = clock;
     this.#loop = loop;
     this.#idleAtStart = loop.idleMs();
-    this.#cpuAtStart = loop.cpuMs();
+    this.#sample = { at: clock.monotonic(), idle: this.#idleAtStart, cpu: loop.cpuMs() };
   }
 
   /** To be called for each arrival, before the others. */
@@ -88,19 +92,25 @@ export class LoopQueue {
     if (turn === this.#turn) this.#unfinished--;
   }
 
+  /** What the processor was taken away for is no cost of the requests. */
+  #takeSample(now: number, idle: number): void {
+    const cpu = this.#loop.cpuMs();
+    const busy = now - this.#sample.at - (idle - this.#sample.idle);
+    if (busy > 0) this.#ours = Math.min(1, (cpu - this.#sample.cpu) / busy);
+    this.#sample = { at: now, idle, cpu };
+  }
+
   #beginTurn(now: number): void {
     const idle = this.#loop.idleMs();
     const rested = idle - this.#idleAtStart > restMs;
     this.#lastTurnMs = rested ? 0 : now - this.#turnStart;
     this.#lastArrivals = rested ? 0 : this.#arrivals;
     this.#arrivals = 0;
-    const cpu = this.#loop.cpuMs();
+    if (now - this.#sample.at >= sampleMs) this.#takeSample(now, idle);
     if (!rested && this.#finished > 0) {
-      // What the processor was taken away for is no cost of theirs, nor is what other threads did beside the loop.
-      this.#busyMs = this.#busyMs * memory + Math.min(this.#lastTurnMs, cpu - this.#cpuAtStart);
+      this.#busyMs = this.#busyMs * memory + this.#lastTurnMs * this.#ours;
       this.#requests = this.#requests * memory + this.#finished;
     }
-    this.#cpuAtStart = cpu;
     this.#inTurn = true;
     this.#turn++;
     this.#turnStart = now;
