@@ -16,6 +16,8 @@ export const faults: readonly Fault[] = ['down', ...(Object.keys(toxics) as (key
 export interface FaultProxy {
   readonly port: number;
   fail(fault: Fault): Promise<void>;
+  /** Any other toxic, on what the server sends. */
+  disturb(type: string, attributes: Readonly<Record<string, number>>): Promise<void>;
   heal(): Promise<void>;
   remove(): Promise<void>;
 }
@@ -38,6 +40,8 @@ export async function startFaultProxy(upstreamPort: number): Promise<FaultProxy>
         await call('/proxies/it/toxics', { name: stream, stream, ...toxics[fault] });
       }
     },
+    disturb: (type, attributes) =>
+      call('/proxies/it/toxics', { name: 'other', stream: 'downstream', type, attributes }),
     heal: () => call('/reset', {}),
     remove: () => server.remove(),
   };
