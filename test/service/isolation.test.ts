@@ -16,12 +16,10 @@ let ofMortgages: Record<string, string>;
 let ofReader: Record<string, string>;
 
 beforeAll(async () => {
+  const headersOf = ({ secret }: { readonly secret: string }) => ({ 'x-api-key': secret });
   const mine = await makeKey(data, '--scope', 'predict:mortgage_denial', '--requests-per-minute', 'unlimited');
-  const reader = await makeKey(data, '--scope', 'models:read');
-  [ofMortgages, ofReader] = [mine, reader].map(({ secret }) => ({ 'x-api-key': secret })) as [
-    Record<string, string>,
-    Record<string, string>,
-  ];
+  ofMortgages = headersOf(mine);
+  ofReader = headersOf(await makeKey(data, '--scope', 'models:read'));
   service = await launchService({
     data,
     env: {
