@@ -112,7 +112,11 @@ const mutations: readonly Mutation[] = [
   },
   (draft, random) => (draft.line = pick(random, lines)),
   (draft, random) => valued(draft, 'Content-Type', pick(random, contentTypes)),
-  (draft, random) => valued(draft, 'Content-Length', pick(random, oddLengths)),
+  (draft, random) => {
+    const size = draft.body.length;
+    const near = [`+${size}`, `-${size}`, `${size}, ${size}`, `0x${size.toString(16)}`, `${size}.0`, `${size};`];
+    valued(draft, 'Content-Length', pick(random, [...oddLengths, ...near]));
+  },
   (draft, random) => {
     draft.lengthFits = false;
     const off = pick(random, [-1, 1, -draft.body.length, 7, 100, 70_000]);
