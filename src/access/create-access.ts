@@ -15,7 +15,7 @@ import type { MessageChannel } from './rate-limit/window-messages.js';
 import { WindowTable } from './rate-limit/window-table.js';
 import type { Windows } from './rate-limit/windows.js';
 import type { RateLimiter } from './rate-limiter.js';
-import type { AccessTimers } from './timers.js';
+import type { Timers } from '../shared/timers.js';
 
 export interface AuthenticatorParts {
   readonly options: AuthOptions;
@@ -24,7 +24,7 @@ export interface AuthenticatorParts {
   /** Where failed tries are counted: the same windows as the rate limiter's, over all workers. */
   readonly windows: Windows;
   readonly clock: Clock;
-  readonly timers: AccessTimers;
+  readonly timers: Timers;
   readonly observer: AccessObserver;
 }
 
@@ -49,7 +49,7 @@ async function openTokens(jwt: NonNullable<AuthOptions['jwt']>, parts: Authentic
 
 export interface WindowsParts {
   readonly clock: Clock;
-  readonly timers: AccessTimers;
+  readonly timers: Timers;
   readonly observer: AccessObserver;
   /** To the primary that owns the windows; absent in a process that serves alone. */
   readonly primary?: { readonly channel: MessageChannel; readonly workers: number };

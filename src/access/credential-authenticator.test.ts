@@ -17,7 +17,7 @@ import { SqliteKeyStore } from './keys/sqlite-key-store.js';
 import type { AccessObserver } from './observer.js';
 import type { AuthOptions } from './options.js';
 import { allows } from './principal.js';
-import { systemAccessTimers } from './timers.js';
+import { systemTimers } from '../shared/timers.js';
 
 let folder: string;
 let clock: ManualClock;
@@ -58,7 +58,7 @@ function open(changes: Partial<AuthOptions> = {}): Promise<Authenticator> {
     },
     close: () => Promise.resolve(),
   };
-  const timers = systemAccessTimers;
+  const timers = systemTimers;
   const windows = createWindows({ clock, timers, observer });
   return createAuthenticator({
     options: { ...options, ...changes },

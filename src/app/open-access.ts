@@ -8,12 +8,12 @@ import { SqliteKeyStore } from '../access/keys/sqlite-key-store.js';
 import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import { WindowOwner } from '../access/rate-limit/window-owner.js';
 import { WindowTable } from '../access/rate-limit/window-table.js';
-import { systemAccessTimers } from '../access/timers.js';
 import type { Config } from '../config/schema.js';
 import { systemClock } from '../shared/clock.js';
 import type { RedisClient } from '../shared/redis-client.js';
 import { dataPaths } from './data-paths.js';
 import type { Database } from './open-database.js';
+import { systemTimers } from '../shared/timers.js';
 
 /** Who may call, and how often. */
 export interface Access {
@@ -39,7 +39,7 @@ export interface SharedAccess extends SharedWindows {
 
 export async function openAccess(config: Config, shared: SharedAccess, observer: AccessObserver): Promise<Access> {
   const { auth, rate_limit, data } = config.inference_service;
-  const parts = { clock: systemClock, timers: systemAccessTimers, observer };
+  const parts = { clock: systemClock, timers: systemTimers, observer };
   const windows = createWindows({ ...parts, ...ownersOf(config, shared) });
   const keyStore = openKeyStore(data, shared.database);
   const options = auth.keys_file === undefined ? auth : { ...auth, keys_file: path.resolve(auth.keys_file) };

@@ -3,9 +3,9 @@ import { createEventPublisher, type EventPublisher, type EventSink, type EventsO
 import { FileSink } from '../events/sinks/file-sink.js';
 import { KafkaSink } from '../events/sinks/kafka/kafka-sink.js';
 import { ThreadKafkaClient } from '../events/sinks/kafka/thread-client.js';
-import { systemTimers } from '../events/timers.js';
 import { systemClock } from '../shared/clock.js';
 import { dataPaths } from './data-paths.js';
+import { systemTimers } from '../shared/timers.js';
 
 /** The publisher of one worker, at work already. `worker` names its journal and its event file. */
 export function openEvents(config: Config, worker: string, observer: EventsObserver): EventPublisher {

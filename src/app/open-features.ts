@@ -6,7 +6,6 @@ import { RedisFeatureCache } from '../features/caches/redis-cache.js';
 import {
   createFeatureService,
   loadFeatureViews,
-  systemRepeatTimer,
   type FeatureCache,
   type FeaturesObserver,
   type FeatureService,
@@ -19,6 +18,7 @@ import { systemClock } from '../shared/clock.js';
 import type { RedisClient } from '../shared/redis-client.js';
 import { dataPaths } from './data-paths.js';
 import type { Database } from './open-database.js';
+import { systemTimers } from '../shared/timers.js';
 
 type Views = ReadonlyMap<string, FeatureView>;
 
@@ -59,7 +59,7 @@ export function openFeatures(
       storeMaxConcurrency: features.store_max_concurrency,
     },
     clock: systemClock,
-    timers: systemRepeatTimer,
+    timers: systemTimers,
     observer,
   });
 }

@@ -1,10 +1,10 @@
 import type { MlflowWebhook } from '../http/index.js';
 import type { Config } from '../config/schema.js';
-import { systemTimers } from '../models/lifecycle/timers.js';
 import type { MlflowObserver } from '../models/index.js';
 import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
 import { systemClock } from '../shared/clock.js';
 import { dataPaths } from './data-paths.js';
+import { systemTimers } from '../shared/timers.js';
 
 /** The MLflow registry, where one is configured; it is not asked before models are looked for. */
 export async function openMlflow(config: Config, observer: MlflowObserver): Promise<MlflowRegistry | undefined> {

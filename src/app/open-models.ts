@@ -3,7 +3,6 @@ import type { ModelControl } from '../models/index.js';
 import type { FeatureView } from '../features/index.js';
 import { Catalogue } from '../models/lifecycle/catalogue.js';
 import { CatalogueControl } from '../models/lifecycle/catalogue-control.js';
-import { systemTimers } from '../models/lifecycle/timers.js';
 import { VersionLoader } from '../models/lifecycle/version-loader.js';
 import type { ModelsObserver } from '../models/observer.js';
 import { loadMlflowRuntime } from '../models/runtimes/mlflow/load-mlflow-runtime.js';
@@ -17,6 +16,7 @@ import type { LoadRuntime } from '../models/runtime-loader.js';
 import { systemClock } from '../shared/clock.js';
 import { dataPaths } from './data-paths.js';
 import { openRegistry } from './open-registry.js';
+import { systemTimers } from '../shared/timers.js';
 
 /** Rows of one version that may wait for a run: about a second's worth of a fast model. */
 const queueRows = 20_000;

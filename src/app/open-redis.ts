@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { Config } from '../config/schema.js';
-import { systemAccessTimers } from '../access/timers.js';
 import { GuardedRedis } from '../resilience/guarded-redis.js';
 import { systemClock } from '../shared/clock.js';
 import type { RedisObserver } from '../shared/redis-client.js';
 import { IoRedisClient } from './ioredis-client.js';
+import { systemTimers } from '../shared/timers.js';
 
 /** What one server and the nodes of a cluster have in common. */
 type ConnectionOptions = Legacy<NonNullable<ClusterOptions['redisOptions']>>;
@@ -36,7 +36,7 @@ export async function openRedis(config: Config, observer: RedisObserver): Promis
     limitMs: redis.command_timeout_ms,
     maxRetries: cache.max_retries,
     clock: systemClock,
-    timers: systemAccessTimers,
+    timers: systemTimers,
     observer,
   });
   await client.connect(redis.connect_timeout_ms);

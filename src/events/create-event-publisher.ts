@@ -11,8 +11,8 @@ import { NullEventPublisher } from './null-publisher.js';
 import type { EventsObserver } from './observer.js';
 import type { EventsOptions, EventStreamOptions } from './options.js';
 import { QueuedEventPublisher } from './publisher.js';
-import { systemTimers, type EventTimers } from './timers.js';
 import { EventEncoder } from './wire-event.js';
+import { systemTimers, type Timers } from '../shared/timers.js';
 
 export interface EventPublisherOptions {
   readonly stream: EventStreamOptions;
@@ -26,7 +26,7 @@ export interface EventPublisherOptions {
   readonly environment: string;
   readonly clock: Clock;
   readonly observer: EventsObserver;
-  readonly timers?: EventTimers;
+  readonly timers?: Timers;
   readonly files?: JournalFiles;
   readonly processes?: ProcessTable;
   readonly random?: () => number;

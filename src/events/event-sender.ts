@@ -4,7 +4,7 @@ import type { EventBacklog } from './event-backlog.js';
 import { EventsRefusedError, type EventSink } from './event-sink.js';
 import type { StoredEvent } from './journal/stored-event.js';
 import type { EventsObserver } from './observer.js';
-import type { EventTimers } from './timers.js';
+import type { Timers } from '../shared/timers.js';
 
 export interface EventSenderOptions {
   readonly backlog: EventBacklog;
@@ -12,7 +12,7 @@ export interface EventSenderOptions {
   readonly flushIntervalMs: number;
   readonly batchEvents: number;
   readonly clock: Clock;
-  readonly timers: EventTimers;
+  readonly timers: Timers;
   readonly observer: EventsObserver;
   /** 0 ≤ r < 1; spreads the retries of many workers. */
   readonly random: () => number;

@@ -3,7 +3,6 @@ export type * from './prediction-event.js';
 export type * from './event-publisher.js';
 export type * from './observer.js';
 export type { EventSink, WireEvent } from './event-sink.js';
-export type { EventTimers } from './timers.js';
 export type { PredictionEvent } from './event-schema.js';
 export { eventSchema } from './event-schema.js';
 export { createEventPublisher, type EventPublisherOptions } from './create-event-publisher.js';

@@ -7,8 +7,8 @@ import type { Journal } from './journal/journal.js';
 import { EventChunks, type StoredEvent } from './journal/stored-event.js';
 import type { EventsOptions } from './options.js';
 import type { PredictionRecord } from './prediction-event.js';
-import type { EventTimers } from './timers.js';
 import type { EventEncoder } from './wire-event.js';
+import type { Timers } from '../shared/timers.js';
 
 export interface QueuedEventPublisherOptions {
   readonly encoder: EventEncoder;
@@ -18,7 +18,7 @@ export interface QueuedEventPublisherOptions {
   readonly sink: EventSink;
   readonly durability: EventsOptions['durability'];
   readonly clock: Clock;
-  readonly timers: EventTimers;
+  readonly timers: Timers;
 }
 
 /** All events of one turn of the event loop: one write, one promise. */
@@ -149,7 +149,7 @@ export class QueuedEventPublisher implements EventPublisher {
 }
 
 /** Settles when `work` does, or when the time is up. */
-async function within(work: Promise<unknown>, milliseconds: number, timers: EventTimers): Promise<void> {
+async function within(work: Promise<unknown>, milliseconds: number, timers: Timers): Promise<void> {
   let cancel = () => {};
   const timeUp = new Promise<void>((resolve) => (cancel = timers.after(milliseconds, resolve)));
   try {

@@ -9,8 +9,8 @@ import type { FeaturesObserver } from './observer.js';
 import type { CachedRow } from './packed-row.js';
 import { RowCache } from './row-cache.js';
 import { StoreLoader, type NamedLookup, type Outcome } from './store-loader.js';
-import type { RepeatTimer } from './timers.js';
 import type { FeatureView, Lookup } from './view.js';
+import type { Timers } from '../shared/timers.js';
 
 export interface FeatureServiceParts {
   readonly views: ReadonlyMap<string, FeatureView>;
@@ -23,7 +23,7 @@ export interface FeatureServiceParts {
     readonly storeMaxConcurrency: number;
   };
   readonly clock: Clock;
-  readonly timers: RepeatTimer;
+  readonly timers: Pick<Timers, 'every'>;
   readonly observer: FeaturesObserver;
 }
 

@@ -6,8 +6,6 @@ export type * from './feature-cache.js';
 export { EntityKeyError } from './feature-store.js';
 export type { CacheTrouble, FeaturesObserver } from './observer.js';
 export { silentFeaturesObserver } from './observer.js';
-export type { RepeatTimer } from './timers.js';
-export { systemRepeatTimer } from './timers.js';
 export { FeatureDefinitionsError, loadFeatureViews, parseFeatureViews } from './definitions.js';
 export type { DefinitionProblem } from './definitions.js';
 export { featureViewsSchema } from './view-schema.js';

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../shared/clock.js';
 import { RedisReplyError, type RedisEntry } from '../shared/redis-client.js';
-import type { CallTimers } from './call-timers.js';
 import { GuardedRedis, type BareRedisClient } from './guarded-redis.js';
+import type { Timers } from '../shared/timers.js';
 
 const settle = async () => {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 };
 
-class PuppetTimers implements CallTimers {
+class PuppetTimers implements Timers {
   readonly clock = new ManualClock();
   #waiting: { at: number; action: () => void; everyMs?: number }[] = [];
 

@@ -7,8 +7,8 @@ import {
   type RedisObserver,
   type RedisScript,
 } from '../shared/redis-client.js';
-import type { CallTimers } from './call-timers.js';
 import { CircuitBreaker, isRefusal, type BreakerState } from './circuit-breaker.js';
+import type { Timers } from '../shared/timers.js';
 
 /** A client without limits of its own. */
 export interface BareRedisClient extends RedisClient {
@@ -25,7 +25,7 @@ export interface GuardedRedisOptions {
   /** Further tries of a read whose connection was lost under it. */
   readonly maxRetries: number;
   readonly clock: Clock;
-  readonly timers: CallTimers;
+  readonly timers: Timers;
   readonly observer: RedisObserver;
 }
 

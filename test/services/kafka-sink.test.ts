@@ -7,11 +7,11 @@ import { EventsRefusedError } from '../../src/events/event-sink.js';
 import type { KafkaOptions } from '../../src/events/options.js';
 import { KafkaSink } from '../../src/events/sinks/kafka/kafka-sink.js';
 import { ThreadKafkaClient } from '../../src/events/sinks/kafka/thread-client.js';
-import { systemTimers } from '../../src/events/timers.js';
 import { RecordingObserver } from '../support/events/publisher-fixture.js';
 import { consume, createTopic, type Consumed } from '../support/kafka.js';
 import { startServer, type TestServer } from '../support/servers.js';
 import { eventually } from '../support/service.js';
+import { systemTimers } from '../../src/shared/timers.js';
 
 let broker: TestServer;
 beforeAll(async () => (broker = await startServer('kafka', { KAFKA_SECURE: '1' })));

@@ -6,7 +6,6 @@ import type { Database } from '../../src/app/open-database.js';
 import { createFeatureService, type FeatureService } from '../../src/features/index.js';
 import { MemoryCache } from '../../src/features/caches/memory-cache.js';
 import { PostgresFeatureStore } from '../../src/features/stores/postgres-store.js';
-import { systemRepeatTimer } from '../../src/features/timers.js';
 import { systemClock } from '../../src/shared/clock.js';
 import { Deadline, type Caller } from '../../src/shared/deadline.js';
 import { recordingObserver, shops } from '../support/features.js';
@@ -19,6 +18,7 @@ import {
 } from '../support/postgres.js';
 import { eventually } from '../support/service.js';
 import { startServer, type TestServer } from '../support/servers.js';
+import { systemTimers } from '../../src/shared/timers.js';
 
 const script = path.resolve('test/services/toxiproxy');
 const run = promisify(execFile);
@@ -63,7 +63,7 @@ beforeEach(async () => {
   facts = features.facts;
   service = createFeatureService({
     views: new Map([[shops.name, shops]]),
-    ...{ store, clock: systemClock, timers: systemRepeatTimer, observer: features.observer },
+    ...{ store, clock: systemClock, timers: systemTimers, observer: features.observer },
     cache: new MemoryCache({ maxBytes: 1024 * 1024, clock: systemClock, observer: features.observer }),
     options: { ttlSeconds: 0.05, negativeTtlSeconds: 0.05, storeMaxConcurrency: 4 },
   });

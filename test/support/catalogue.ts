@@ -3,13 +3,13 @@ import { ManualClock } from '../../src/shared/clock.js';
 import { ServiceError } from '../../src/shared/errors.js';
 import { Catalogue } from '../../src/models/lifecycle/catalogue.js';
 import type { LoadedVersion } from '../../src/models/lifecycle/loaded-version.js';
-import type { Timers } from '../../src/models/lifecycle/timers.js';
 import type { ManifestExample } from '../../src/models/manifest/manifest-schema.js';
 import type { LifecycleObserver, RegistryObserver } from '../../src/models/observer.js';
 import type { RegistryModel, RegistrySnapshot } from '../../src/models/registry/registry.js';
+import type { Timers } from '../../src/shared/timers.js';
 
 /** Timers that fire when the test says so. */
-class ManualTimers implements Timers {
+class ManualTimers implements Pick<Timers, 'after'> {
   readonly waiting: { readonly milliseconds: number; readonly run: () => void }[] = [];
   after(milliseconds: number, run: () => void): () => void {
     const timer = { milliseconds, run };

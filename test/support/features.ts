@@ -5,11 +5,11 @@ import {
   type FeaturesObserver,
   type FeatureView,
   type Lookup,
-  type RepeatTimer,
   type StagedRows,
   type StoredRow,
 } from '../../src/features/index.js';
 import type { Deadline } from '../../src/shared/deadline.js';
+import type { Timers } from '../../src/shared/timers.js';
 
 /** The one view of a definition in YAML. */
 export function viewOf(yaml: string): FeatureView {
@@ -46,7 +46,7 @@ export function recordingObserver() {
 }
 
 /** Fires when told to. */
-export class ManualTimer implements RepeatTimer {
+export class ManualTimer implements Pick<Timers, 'every'> {
   #work: (() => void) | undefined;
   milliseconds = 0;
 

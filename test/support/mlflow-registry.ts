@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { systemTimers } from '../../src/models/lifecycle/timers.js';
 import type { MlflowObserver } from '../../src/models/mlflow-observer.js';
 import { MlflowRegistry, type MlflowRegistryOptions } from '../../src/models/registry/mlflow/mlflow-registry.js';
 import { systemClock } from '../../src/shared/clock.js';
 import { FakeMlflow } from './fake-mlflow.js';
+import { systemTimers } from '../../src/shared/timers.js';
 
 /** A fake MLflow, a registry over it, and a folder for its copies, for one test. */
 export class MlflowFixture {

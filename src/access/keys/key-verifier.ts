@@ -1,16 +1,16 @@
 import type { Clock } from '../../shared/clock.js';
 import type { AccessObserver } from '../observer.js';
-import type { AccessTimers } from '../timers.js';
 import { DeclaredKeys } from './declared-keys.js';
 import type { KeyStore } from './key-store.js';
 import { KeyTable, type KeyVerdict } from './key-table.js';
 import { StoredKeys } from './stored-keys.js';
+import type { Timers } from '../../shared/timers.js';
 
 export interface KeyVerifierOptions {
   readonly keyStore: KeyStore;
   readonly keysFile: string | undefined;
   readonly clock: Clock;
-  readonly timers: AccessTimers;
+  readonly timers: Timers;
   readonly observer: AccessObserver;
 }
 

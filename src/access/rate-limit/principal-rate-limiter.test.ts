@@ -3,9 +3,9 @@ import { ManualClock } from '../../shared/clock.js';
 import { createRateLimiter, createWindows } from '../create-access.js';
 import type { AccessObserver } from '../observer.js';
 import type { Principal } from '../principal.js';
-import { systemAccessTimers } from '../timers.js';
 import { PrincipalRateLimiter } from './principal-rate-limiter.js';
 import { RemoteWindows } from './remote-windows.js';
+import { systemTimers } from '../../shared/timers.js';
 
 const principal: Principal = { id: 'key_1', clientId: 'shop', scopes: [] };
 let clock: ManualClock;
@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 function limiter(enabled = true) {
-  const windows = createWindows({ clock, timers: systemAccessTimers, observer });
+  const windows = createWindows({ clock, timers: systemTimers, observer });
   return createRateLimiter({
     options: { enabled, requests_per_minute: 2, replicas: 1, count_batch_instances: false },
     windows,
@@ -86,7 +86,7 @@ describe('the rate limiter', () => {
 
   it('asks the primary in a worker', async () => {
     const channel = { send: () => undefined, onMessage: () => () => undefined };
-    const windows = createWindows({ clock, timers: systemAccessTimers, observer, primary: { channel, workers: 2 } });
+    const windows = createWindows({ clock, timers: systemTimers, observer, primary: { channel, workers: 2 } });
     expect(windows).toBeInstanceOf(RemoteWindows);
     await windows.close();
   });

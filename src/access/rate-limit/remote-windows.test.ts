@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../shared/clock.js';
-import type { AccessTimers } from '../timers.js';
 import { RemoteWindows } from './remote-windows.js';
 import type { MessageChannel } from './window-messages.js';
 import { WindowOwner } from './window-owner.js';
 import { WindowTable } from './window-table.js';
 import type { WindowDecision } from './windows.js';
+import type { Timers } from '../../shared/timers.js';
 
 /** Timers that are fired by hand, or by the clock that `advance` moves. */
-class PuppetTimers implements AccessTimers {
+class PuppetTimers implements Timers {
   readonly clock = new ManualClock();
   #waiting: { at: number; action: () => void }[] = [];
   #turn: (() => void)[] = [];

@@ -1,6 +1,5 @@
 import type { Clock } from '../../shared/clock.js';
 import type { AccessObserver } from '../observer.js';
-import type { AccessTimers } from '../timers.js';
 import { KnownRefusals } from './known-refusals.js';
 import {
   isWindowAnswers,
@@ -11,6 +10,7 @@ import {
 } from './window-messages.js';
 import { WindowTable } from './window-table.js';
 import type { WindowDecision, Windows } from './windows.js';
+import type { Timers } from '../../shared/timers.js';
 
 export interface RemoteWindowsOptions {
   /** To the process that owns the windows. */
@@ -18,7 +18,7 @@ export interface RemoteWindowsOptions {
   /** Processes that share the limits. */
   readonly workers: number;
   readonly clock: Clock;
-  readonly timers: AccessTimers;
+  readonly timers: Timers;
   readonly observer: Pick<AccessObserver, 'limiterDegraded' | 'limiterOverflow'>;
 }
 

@@ -1,12 +1,12 @@
 import { messageOf } from '../../shared/errors.js';
 import type { EventsOptions } from '../options.js';
-import type { EventTimers } from '../timers.js';
 import type { JournalFiles } from './journal-files.js';
+import type { Timers } from '../../shared/timers.js';
 
 export interface JournalSyncOptions {
   readonly files: JournalFiles;
   readonly policy: EventsOptions['journal_fsync'];
-  readonly timers: EventTimers;
+  readonly timers: Timers;
   readonly onFailure: (reason: string) => void;
 }
 

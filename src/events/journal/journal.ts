@@ -3,7 +3,6 @@ import type { Clock } from '../../shared/clock.js';
 import { EventQueue } from '../event-queue.js';
 import type { EventsObserver } from '../observer.js';
 import type { EventsOptions } from '../options.js';
-import type { EventTimers } from '../timers.js';
 import { JournalDirectories } from './journal-directories.js';
 import type { JournalFiles } from './journal-files.js';
 import { JournalLog, type BatchLimits, type JournalRead } from './journal-log.js';
@@ -11,6 +10,7 @@ import { JournalSync } from './journal-sync.js';
 import { JournalWriter } from './journal-writer.js';
 import type { ProcessTable } from './process-table.js';
 import type { StoredEvent } from './stored-event.js';
+import type { Timers } from '../../shared/timers.js';
 
 export interface JournalOptions {
   /** Holds one directory for each worker of each process that ran. */
@@ -22,7 +22,7 @@ export interface JournalOptions {
   readonly files: JournalFiles;
   readonly processes: ProcessTable;
   readonly clock: Clock;
-  readonly timers: EventTimers;
+  readonly timers: Timers;
   readonly observer: EventsObserver;
 }
 

@@ -8,11 +8,11 @@ import type { Registry, RegistrySnapshot } from '../registry/registry.js';
 import { problemText } from '../version-problem.js';
 import { LoadQueue } from './load-queue.js';
 import type { FeatureViewSources } from './stored-features.js';
-import type { Timers } from './timers.js';
 import { TrackedModel, type TrackedVersion } from './tracked-model.js';
 import type { VersionLoader } from './version-loader.js';
 import { isUnsettled, type VersionAction } from './version-policy.js';
 import { Version } from './version.js';
+import type { Timers } from '../../shared/timers.js';
 
 /** At the start the second look comes sooner, so that stable folders need not wait a whole interval. */
 const secondLookMs = 100;
@@ -23,7 +23,7 @@ export interface CatalogueOptions {
   readonly loader: Pick<VersionLoader, 'load'>;
   readonly views: FeatureViewSources;
   readonly clock: Clock;
-  readonly timers: Timers;
+  readonly timers: Pick<Timers, 'after'>;
   readonly observer: RegistryObserver & LifecycleObserver;
 }
 

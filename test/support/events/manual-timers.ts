@@ -1,5 +1,5 @@
-import type { EventTimers } from '../../../src/events/timers.js';
 import type { ManualClock } from '../../../src/shared/clock.js';
+import type { Timers } from '../../../src/shared/timers.js';
 
 interface Waiting {
   readonly at: number;
@@ -7,7 +7,7 @@ interface Waiting {
 }
 
 /** Timers that fire when the test moves the clock. */
-export class ManualTimers implements EventTimers {
+export class ManualTimers implements Timers {
   readonly #clock: ManualClock;
   #waiting: Waiting[] = [];
   #turn: (() => void)[] = [];
@@ -20,6 +20,18 @@ export class ManualTimers implements EventTimers {
     const entry = { at: this.#clock.monotonic() + milliseconds, action };
     this.#waiting.push(entry);
     return () => (this.#waiting = this.#waiting.filter((other) => other !== entry));
+  }
+
+  every(milliseconds: number, work: () => void): () => void {
+    let cancel = (): void => undefined;
+    const arm = (): void => {
+      cancel = this.after(milliseconds, () => {
+        arm();
+        work();
+      });
+    };
+    arm();
+    return () => cancel();
   }
 
   endOfTurn(action: () => void): void {

@@ -1,13 +1,13 @@
 import { messageOf } from '../../../shared/errors.js';
 import { EventsRefusedError, type EventSink, type WireEvent } from '../../event-sink.js';
 import type { EventsObserver } from '../../observer.js';
-import type { EventTimers } from '../../timers.js';
 import { KafkaSendError, type KafkaClient } from './kafka-client.js';
+import type { Timers } from '../../../shared/timers.js';
 
 export interface KafkaSinkOptions {
   /** Makes a client; called again whenever the one before it is broken. */
   readonly connect: () => KafkaClient;
-  readonly timers: EventTimers;
+  readonly timers: Timers;
   readonly observer: Pick<EventsObserver, 'sinkClientRenewed'>;
 }
 

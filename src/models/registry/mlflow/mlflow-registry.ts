@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../shared/clock.js';
 import { messageOf } from '../../../shared/errors.js';
-import type { Timers } from '../../lifecycle/timers.js';
 import type { MlflowObserver } from '../../mlflow-observer.js';
 import type { VersionProblem } from '../../version-problem.js';
 import type { IgnoredFolder, Registry, RegistryModel, RegistrySnapshot, RegistryVersion } from '../registry.js';
@@ -12,6 +11,7 @@ import type { MlflowVersion } from './registered-models.js';
 import type { IndexedModel } from './registry-index.js';
 import { VersionCopies, type VersionCopy } from './version-copies.js';
 import { VersionFetches, type WantedVersion } from './version-fetches.js';
+import type { Timers } from '../../../shared/timers.js';
 
 export interface MlflowRegistryOptions {
   readonly trackingUri: string;
@@ -29,7 +29,7 @@ export interface MlflowRegistryOptions {
   /** Where copies are kept, below the data folder. */
   readonly folder: string;
   readonly clock: Clock;
-  readonly timers: Timers;
+  readonly timers: Pick<Timers, 'after'>;
   readonly observer: MlflowObserver;
 }
 

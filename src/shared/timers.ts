@@ -1,6 +1,6 @@
-/** Where waiting comes from. Tests inject timers that they fire by hand. None of them keeps the process alive. */
-export interface AccessTimers {
-  /** Calls `work` every `milliseconds` until the returned function is called. */
+/** Where waiting comes from. Tests inject timers that they fire by hand. */
+export interface Timers {
+  /** Calls `work` every `milliseconds` until the returned function is called. Does not keep the process alive. */
   every(milliseconds: number, work: () => void): () => void;
   /** Runs `action` once after `milliseconds`; the answer cancels it. */
   after(milliseconds: number, action: () => void): () => void;
@@ -8,14 +8,15 @@ export interface AccessTimers {
   endOfTurn(action: () => void): void;
 }
 
-export const systemAccessTimers: AccessTimers = {
+export const systemTimers: Timers = {
   every(milliseconds, work) {
     const timer = setInterval(work, milliseconds).unref();
     return () => clearInterval(timer);
   },
   after(milliseconds, action) {
-    const timer = setTimeout(action, milliseconds).unref();
+    const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);
   },
+  // The check phase follows the poll phase at once: every request and event of one round of socket callbacks is in.
   endOfTurn: (action) => void setImmediate(action),
 };

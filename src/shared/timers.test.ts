@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { systemAccessTimers } from './timers.js';
+import { systemTimers } from './timers.js';
 
 describe('timers', () => {
   it('fire once, again and again, and at the end of the turn, until they are cancelled', async () => {
     const fired: string[] = [];
     const keepAlive = setInterval(() => undefined, 1000);
-    const stop = systemAccessTimers.every(1, () => void fired.push('every'));
-    systemAccessTimers.after(1, () => void fired.push('cancelled'))();
-    await new Promise<void>((resolve) => systemAccessTimers.after(20, resolve));
+    const stop = systemTimers.every(1, () => void fired.push('every'));
+    systemTimers.after(1, () => void fired.push('cancelled'))();
+    await new Promise<void>((resolve) => systemTimers.after(20, resolve));
     stop();
-    await new Promise<void>((resolve) => systemAccessTimers.endOfTurn(resolve));
+    await new Promise<void>((resolve) => systemTimers.endOfTurn(resolve));
     clearInterval(keepAlive);
     expect(fired).not.toContain('cancelled');
     expect(fired.length).toBeGreaterThan(1);
