@@ -13,7 +13,7 @@ import { conditions, openMachine, type Machine } from './measure/machine.js';
 import { memoryUse } from './measure/process-tree.js';
 import { checkAllRows, startServer, type RunningServer } from './measure/server.js';
 import { benchFolder } from './measure/workload.js';
-import { blipsOf, type Blip } from './soak/blips.js';
+import { allOf, blipsOf, type Blip } from './soak/blips.js';
 import { inspectorAddress, sampleHeld } from './soak/inspector.js';
 import { subject, workload, type Outside } from './soak/subject.js';
 import { judge, type Judgement, type Window } from './soak/verdict.js';
@@ -28,6 +28,7 @@ Exit code: 0 when nothing grows and no answer is wrong, 1 else.`;
 const LOAD_SHARE = 0.7;
 const CONNECTIONS = 32;
 const BLIP_SECONDS = 25;
+const WARM_UP_SECONDS = 60;
 const CALM_SECONDS = 30;
 /** For connections to be given back, before what is held is counted. */
 const QUIET_SECONDS = 4;
@@ -94,7 +95,8 @@ async function untilIdle(port: number): Promise<void> {
 
 /** One minute: load with a blip in it, load without, quiet, then what is held. */
 async function minuteOf(soak: Soak, minute: number, blip: Blip): Promise<Window> {
-  const [disturbed] = await Promise.all([load(soak, BLIP_SECONDS), sleep(3000).then(() => blip.run())]);
+  const seconds = minute === 0 ? WARM_UP_SECONDS : BLIP_SECONDS;
+  const [disturbed] = await Promise.all([load(soak, seconds), sleep(3000).then(() => blip.run())]);
   const before = waitedForCore(soak.server.pid);
   const calm = await load(soak, CALM_SECONDS);
   const waited = waitedForCore(soak.server.pid) - before;
@@ -122,12 +124,12 @@ async function soakFor(soak: Soak, minutes: number, blips: readonly Blip[]): Pro
   const windows: Window[] = [];
   bar.start(minutes, 0, { heap: '-', p99: '-', what: 'warming up' });
   try {
-    // The first one warms up, all blips included that one minute has room for; it is not judged.
-    for (let minute = 0; minute <= minutes; minute++) {
+    await minuteOf(soak, 0, allOf(blips));
+    for (let minute = 1; minute <= minutes; minute++) {
       const blip = blips[minute % blips.length] as Blip;
-      bar.update(minute, { what: minute === 0 ? `warming up, ${blip.name}` : blip.name });
+      bar.update({ what: blip.name });
       const window = await minuteOf(soak, minute, blip);
-      if (minute > 0) windows.push(window);
+      windows.push(window);
       bar.update(minute, { heap: window.heapMb.toFixed(1), p99: window.p99.toFixed(1) });
     }
   } finally {

@@ -5,6 +5,7 @@ import type { TestServer } from '../../test/support/servers.js';
 import { modelFolder, type Outside } from './subject.js';
 
 const SECONDS = 4;
+const PAUSE_SECONDS = 3;
 
 /** Something that goes wrong, or changes, for some seconds, and is as before afterwards. */
 export interface Blip {
@@ -25,6 +26,17 @@ export function blipsOf(outside: Outside | undefined, folder: string): Blip[] {
     restart('PostgreSQL', postgres),
   ];
 }
+
+/** Each once: what a program does for the first time stays with it, compiled code for one. */
+export const allOf = (blips: readonly Blip[]): Blip => ({
+  name: 'all in turn',
+  async run() {
+    for (const blip of blips) {
+      await blip.run();
+      await sleep(PAUSE_SECONDS * 1000);
+    }
+  },
+});
 
 const hang = (name: string, server: TestServer): Blip => ({
   name: `${name} hangs`,
