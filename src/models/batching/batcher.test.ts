@@ -300,9 +300,8 @@ describe('Batcher', () => {
           });
           const answers = await Promise.all(calls.map((rows) => batcher.submit(rows, p.deadline())));
           const expected = calls.map((rows) => rows.map((row) => (row === poison ? 'INTERNAL_ERROR' : row)));
-          expect(answers.map((rows) => rows.map((row) => (row instanceof ServiceError ? row.code : row)))).toEqual(
-            expected,
-          );
+          const codes = answers.map((rows) => rows.map((row) => (row instanceof ServiceError ? row.code : row)));
+          expect(codes).toEqual(expected);
           await batcher.close();
           expect(batcher.pendingRows).toBe(0);
         },
