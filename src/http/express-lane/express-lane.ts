@@ -127,8 +127,8 @@ export class ExpressLane implements Listener, LaneEnd {
     const headers = responder.headersOf(exchange, { content, error, durationMs });
     const keepAliveSeconds = last ? undefined : this.#keepAliveSeconds;
     const text = replyText({ status, headers, body: body.toString(), keepAliveSeconds, now: clock.now() });
-    const outcome = { status, error, durationMs, clientGone: connection.gone };
-    responder.end(exchange, { ...outcome, route: '/v1/predict', method: 'POST' });
+    const clientGone = connection.gone;
+    responder.end(exchange, { status, error, durationMs, clientGone, route: '/v1/predict', method: 'POST' });
     // Last, as it may take up the next request.
     connection.reply(text, last);
   }
