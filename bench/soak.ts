@@ -114,6 +114,7 @@ async function minuteOf(soak: Soak, minute: number, blip: Blip): Promise<Window>
     refused: both(({ latency_us: latency }) => latency.refused.count),
     wrong: both(({ counts }) => counts.wrong + counts.resets + counts.broken),
     missing: both(({ counts }) => counts.timeouts),
+    missingInBlip: disturbed.counts.timeouts,
     trustworthy: calm.generator.lag_us.p99 < LATE_US && waited < CALM_SECONDS * WAITED_SHARE,
   };
 }
@@ -163,7 +164,7 @@ function print(windows: readonly Window[], judgements: readonly Judgement[]): vo
       ...{ files: window.files, listeners: window.listeners },
       'p99 ms': Number(window.p99.toFixed(1)),
       'in blip': Number(window.p99InBlip.toFixed(1)),
-      refused: window.refused,
+      ...{ refused: window.refused, missing: window.missing, 'of it in blip': window.missingInBlip },
       'own core': window.trustworthy,
     })),
   );

@@ -15,8 +15,9 @@ export interface Window {
   readonly refused: number;
   /** Not what the training library answers, or broken off. */
   readonly wrong: number;
-  /** No answer within a second. */
+  /** No answer within a second; how many of them in the part with the blip. */
   readonly missing: number;
+  readonly missingInBlip: number;
   /** Neither the service nor the load generator had to wait for a core. */
   readonly trustworthy: boolean;
 }

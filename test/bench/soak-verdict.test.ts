@@ -3,7 +3,16 @@ import { heapSlope, judge, type Window } from '../../bench/soak/verdict.js';
 
 const calm: Window = {
   ...{ minute: 1, blip: 'none', heapMb: 40, rssMb: 150, handles: { TCPServerWrap: 1 }, files: 30, listeners: 200 },
-  ...{ p99: 10, p99InBlip: 20, answered: 60_000, refused: 0, wrong: 0, missing: 0, trustworthy: true },
+  ...{
+    p99: 10,
+    p99InBlip: 20,
+    answered: 60_000,
+    refused: 0,
+    wrong: 0,
+    missing: 0,
+    missingInBlip: 0,
+    trustworthy: true,
+  },
 };
 /** Ten minutes, each as the last but for what `change` says. */
 const minutes = (change: (minute: number) => Partial<Window>): Window[] =>
