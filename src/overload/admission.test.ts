@@ -180,6 +180,20 @@ describe('admission', () => {
     expect(puppet.facts).toEqual(['shedding', 'shed loop', 'open']);
   });
 
+  it('opens after five seconds to see whether it is needed, though callers that try again at once are refused all the time', () => {
+    const puppet = new Puppet();
+    puppet.crowd();
+    puppet.work(60);
+    for (let turn = 0; turn < 900; turn++) {
+      puppet.admission.enter();
+      puppet.work(6);
+      puppet.admission.enter();
+      puppet.endTurn();
+    }
+    expect(puppet.facts.filter((fact) => fact === 'shedding')).toHaveLength(1);
+    expect(puppet.admission.state).toBe('open');
+  });
+
   it('does not take calls that wait for something outside for work of the loop', () => {
     const puppet = new Puppet();
     for (let call = 0; call < 900; call++) {

@@ -21,9 +21,15 @@ const turnShare = 0.1;
  * The loop is only late with work where those who came lately cost this share of `maxQueueMs`. Otherwise something else made it late
  * (garbage collection, a neighbour that takes the processor), and to refuse them would not make it earlier.
  */
-const leastShare = 0.5;
+const leastShare = 0.75;
 /** Shedding ends when nothing had to be refused for this long. */
 const calmMs = 100;
+/**
+ * It ends after this time too, to see whether it is needed still: callers that try again at once keep it alive by themselves. Twice as long
+ * each time that it was needed.
+ */
+const firstPeriodMs = 5000;
+const longestPeriodMs = 60_000;
 
 /**
  * Decides, before a body is parsed, whether a prediction can be answered in time. Bursts may queue for up to `maxQueueMs`; once the loop
@@ -37,6 +43,8 @@ export class AdmissionControl {
   #inFlight = 0;
   #state: AdmissionState = 'open';
   #lastRefusal = Number.NEGATIVE_INFINITY;
+  #shedUntil = Number.NEGATIVE_INFINITY;
+  #periodMs = firstPeriodMs;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -94,7 +102,7 @@ export class AdmissionControl {
 
   #loopIsLate(): boolean {
     const { maxQueueMs, clock } = this.#options;
-    if (this.#state === 'shedding' && clock.monotonic() - this.#lastRefusal > calmMs) this.#change('open');
+    if (this.#state === 'shedding' && this.#mayOpen(clock.monotonic())) this.#change('open');
     if (this.#state === 'open') {
       if (this.#loop.waitMs() <= maxQueueMs || this.#loop.crowdMs < maxQueueMs * leastShare) return false;
       this.#change('shedding');
@@ -108,10 +116,21 @@ export class AdmissionControl {
     return refusals[reason];
   }
 
+  #mayOpen(now: number): boolean {
+    return now - this.#lastRefusal > calmMs || now > this.#shedUntil;
+  }
+
   #change(state: AdmissionState): void {
     this.#state = state;
-    if (state === 'shedding') this.#lastRefusal = this.#options.clock.monotonic();
+    if (state === 'shedding') this.#beginShedding(this.#options.clock.monotonic());
     this.#options.observer.admissionState(state);
+  }
+
+  #beginShedding(now: number): void {
+    const again = now - this.#shedUntil < firstPeriodMs;
+    this.#periodMs = again ? Math.min(longestPeriodMs, this.#periodMs * 2) : firstPeriodMs;
+    this.#lastRefusal = now;
+    this.#shedUntil = now + this.#periodMs;
   }
 }
 

@@ -164,7 +164,7 @@ const capacity = 1000;
 const places: readonly Runs[] = ['at once', 'at the end of the turn', 'in a thread'];
 
 function under(runs: Runs, times: number): Outcome {
-  const phases = [{ requestsPerSecond: times * capacity, seconds: 10 }];
+  const phases = [{ requestsPerSecond: times * capacity, seconds: 30 }];
   return new SimulatedServer({ runs, costMs: 1, phases }).run();
 }
 
