@@ -98,6 +98,7 @@ export class EventBacklog {
   /** The batch taken last is done with: all of it delivered, but for `refused` events. */
   settle(batch: readonly StoredEvent[], refused: number): void {
     this.#options.journal.advance(batch.filter(({ place }) => place !== undefined));
+    for (const event of batch) event.release();
     this.#taken = [];
     this.#delivered += batch.length - refused;
     if (refused > 0) this.#drop('refused', refused);

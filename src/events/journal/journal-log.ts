@@ -196,7 +196,7 @@ export class JournalLog {
       at = record.end;
       segment.unread--;
       this.#unread--;
-      events.push(new StoredEvent(bytes, record, { log: this, segment: segment.number, end: offset + at }));
+      events.push(new StoredEvent(bytes, record, { place: { log: this, segment: segment.number, end: offset + at } }));
     }
     this.#reader = { segment: segment.number, offset: offset + at };
     return { events, lost: events.length === 0 ? this.#giveUp(segment) : 0 };

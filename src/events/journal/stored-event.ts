@@ -14,6 +14,7 @@ export interface JournalPlace {
  * neighbours. So a turn's events are one write and no bytes are copied.
  */
 export class StoredEvent implements WireEvent {
+  readonly #owner: EventChunk | undefined;
   readonly id: string;
   readonly key: string;
   readonly chunk: Buffer;
@@ -23,8 +24,14 @@ export class StoredEvent implements WireEvent {
   /** undefined while it is in memory only. */
   place: JournalPlace | undefined;
 
-  constructor(chunk: Buffer, { id, key, start, jsonStart, end }: RecordParts, place?: JournalPlace) {
+  /** `origin`: the chunk that gave the bytes, where one did, or the place that they were read from. */
+  constructor(
+    chunk: Buffer,
+    { id, key, start, jsonStart, end }: RecordParts,
+    { owner, place }: { readonly owner?: EventChunk; readonly place?: JournalPlace },
+  ) {
     this.chunk = chunk;
+    this.#owner = owner;
     this.id = id;
     this.key = key;
     this.start = start;
@@ -37,6 +44,11 @@ export class StoredEvent implements WireEvent {
     return this.chunk.subarray(this.#jsonStart, this.end);
   }
 
+  /** Nobody will read it any more: its bytes may become another event's. */
+  release(): void {
+    this.#owner?.release();
+  }
+
   /** Of the whole record. */
   get bytes(): number {
     return this.end - this.start;
@@ -44,23 +56,76 @@ export class StoredEvent implements WireEvent {
 }
 
 const chunkBytes = 256 * 1024;
+/** Chunks kept for reuse: what flows through steadily needs a few, a backlog many more, which are then given up. */
+const mostFree = 16;
 
-/** Makes stored events, side by side in chunks. A chunk lives as long as one of its events. */
+/** Bytes that several events share. */
+class EventChunk {
+  readonly buffer: Buffer;
+  used = 0;
+  /** Takes no further event. */
+  sealed = false;
+  #live = 0;
+  readonly #onFree: (chunk: EventChunk) => void;
+
+  constructor(bytes: number, onFree: (chunk: EventChunk) => void) {
+    this.buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#onFree = onFree;
+  }
+
+  hold(): void {
+    this.#live++;
+  }
+
+  release(): void {
+    this.#live--;
+    this.freeIfDone();
+  }
+
+  freeIfDone(): void {
+    if (this.sealed && this.#live === 0) this.#onFree(this);
+  }
+}
+
+/**
+ * Makes stored events, side by side in chunks. A chunk is used again once all of its events are released: fresh ones by the megabyte made
+ * V8 collect its whole heap every two seconds at 5,000 events a second.
+ */
 export class EventChunks {
-  #chunk = Buffer.alloc(0);
-  #used = 0;
+  #current: EventChunk | undefined;
+  readonly #free: EventChunk[] = [];
 
   /** @throws RangeError when id or key are too long. */
   store({ id, key, text }: EncodedEvent): StoredEvent {
-    const bound = recordBound(id, key, text);
-    if (this.#used + bound > this.#chunk.length) {
-      this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, bound));
-      this.#used = 0;
+    const chunk = this.#chunkFor(recordBound(id, key, text));
+    const start = chunk.used;
+    const { jsonStart, end } = writeRecord(chunk.buffer, start, { id, key, text });
+    chunk.used = end;
+    chunk.hold();
+    return new StoredEvent(chunk.buffer, { id, key, start, jsonStart, end }, { owner: chunk });
+  }
+
+  #chunkFor(bound: number): EventChunk {
+    const current = this.#current;
+    if (current !== undefined && current.used + bound <= current.buffer.length) return current;
+    const next = bound > chunkBytes ? this.#newChunk(bound) : (this.#free.pop() ?? this.#newChunk(chunkBytes));
+    this.#current = next;
+    if (current !== undefined) {
+      current.sealed = true;
+      current.freeIfDone();
     }
-    const start = this.#used;
-    const { jsonStart, end } = writeRecord(this.#chunk, start, { id, key, text });
-    this.#used = end;
-    return new StoredEvent(this.#chunk, { id, key, start, jsonStart, end });
+    return next;
+  }
+
+  #newChunk(bytes: number): EventChunk {
+    return new EventChunk(bytes, (chunk) => this.#keep(chunk));
+  }
+
+  #keep(chunk: EventChunk): void {
+    if (this.#free.length >= mostFree || chunk.buffer.length !== chunkBytes) return;
+    chunk.used = 0;
+    chunk.sealed = false;
+    this.#free.push(chunk);
   }
 }
 

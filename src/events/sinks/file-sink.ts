@@ -33,6 +33,7 @@ export class FileSink implements EventSink {
   readonly #options: FileSinkOptions;
   readonly #files: EventFiles;
   #open: OpenFile | undefined;
+  #lines = Buffer.alloc(0);
   #closed = false;
 
   constructor(options: FileSinkOptions) {
@@ -44,7 +45,7 @@ export class FileSink implements EventSink {
 
   async deliver(batch: readonly WireEvent[]): Promise<void> {
     if (this.#closed) throw new Error('The event file is closed');
-    const bytes = linesOf(batch);
+    const bytes = this.#linesOf(batch);
     try {
       const open = await this.#fileFor(bytes.length);
       await writeAll(open.file, bytes);
@@ -59,6 +60,19 @@ export class FileSink implements EventSink {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#reset();
+  }
+
+  /** In memory that the next batch uses again. */
+  #linesOf(batch: readonly WireEvent[]): Buffer {
+    const texts = batch.map(({ json }) => json);
+    const size = texts.reduce((sum, text) => sum + text.length + 1, 0);
+    if (this.#lines.length < size) this.#lines = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    for (const text of texts) {
+      at += text.copy(this.#lines, at);
+      this.#lines[at++] = newline;
+    }
+    return this.#lines.subarray(0, size);
   }
 
   /** The next delivery opens the file anew, and cuts off what is not whole. */
@@ -106,17 +120,6 @@ export class FileSink implements EventSink {
     const surplus = rotated.slice(0, Math.max(0, rotated.length + 1 - events.file_keep));
     for (const { name } of surplus) await this.#files.remove(join(this.#directory, name));
   }
-}
-
-function linesOf(batch: readonly WireEvent[]): Buffer {
-  const texts = batch.map(({ json }) => json);
-  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + text.length + 1, 0));
-  let at = 0;
-  for (const text of texts) {
-    at += text.copy(bytes, at);
-    bytes[at++] = newline;
-  }
-  return bytes;
 }
 
 async function writeAll(file: EventFile, bytes: Buffer): Promise<void> {
