@@ -22,6 +22,10 @@ const turnShare = 0.1;
  * (garbage collection, a neighbour that takes the processor), and to refuse them would not make it earlier.
  */
 const leastShare = 0.75;
+/** So many requests may always wait, also where each costs much: a few callers with large batches are no overload. */
+const leastQueue = 8;
+/** So many requests of mean cost are admitted in a turn also while shedding, for the same reason. */
+const leastAdmitted = 4;
 /** Shedding ends when nothing had to be refused for this long. */
 const calmMs = 100;
 /**
@@ -104,10 +108,12 @@ export class AdmissionControl {
     const { maxQueueMs, clock } = this.#options;
     if (this.#state === 'shedding' && this.#mayOpen(clock.monotonic())) this.#change('open');
     if (this.#state === 'open') {
-      if (this.#loop.waitMs() <= maxQueueMs || this.#loop.crowdMs < maxQueueMs * leastShare) return false;
+      const longestMs = Math.max(maxQueueMs, leastQueue * this.#loop.costMs);
+      if (this.#loop.waitMs() <= longestMs || this.#loop.crowdMs < longestMs * leastShare) return false;
       this.#change('shedding');
     }
-    return this.#loop.admittedInTurn > 0 && this.#loop.turnMs() >= maxQueueMs * turnShare;
+    const budgetMs = Math.max(maxQueueMs * turnShare, leastAdmitted * this.#loop.costMs);
+    return this.#loop.admittedInTurn > 0 && this.#loop.turnMs() >= budgetMs;
   }
 
   #refuse(reason: ShedReason): ServiceError {
