@@ -80,13 +80,12 @@ type RecordedFeatures = Pick<PredictionRecord, 'features' | 'featuresText'>;
  * Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's.
  * Where the caller gave them all, they are taken as they were written.
  */
-function featuresOf({ text, isBatch, version }: PredictionRun, { assembled }: RowRun): RecordedFeatures {
-  if (version === undefined || assembled === undefined) return { features: [] };
+function featuresOf(run: PredictionRun, { assembled, instance }: RowRun): RecordedFeatures {
+  if (run.version === undefined || assembled === undefined) return { features: [] };
   const { allInline, plan } = assembled;
-  const inline = isBatch || !allInline || plan.personal ? undefined : featuresText(text, plan);
-  return inline === undefined
-    ? { features: eventFeatures(version, assembled) }
-    : { features: [], featuresText: inline };
+  if (!allInline || plan.personal) return { features: eventFeatures(run.version, assembled) };
+  const cut = run.isBatch ? undefined : featuresText(run.text, plan);
+  return { features: [], featuresText: cut ?? JSON.stringify(instance.features) };
 }
 
 function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages }: AssembledRow): EventFeature[] {
