@@ -78,23 +78,23 @@ const placesIn = (folder: string): string[] => [
 
 const importPlaces = (folder: string): string[] => placesIn(folder).slice(2);
 
-/** Open loop: each request goes out when it is due. Answers how many were not 200. */
-async function load(url: string, entities: readonly string[], rate: number): Promise<number> {
+/** Open loop: each request goes out when it is due. Answers the statuses that were not 200. */
+async function load(url: string, entities: readonly string[], rate: number): Promise<readonly number[]> {
   const pool = new Pool(url, { connections });
   const stored = JSON.parse(readFileSync('examples/requests/mortgage_denial_stored.json', 'utf8')) as object;
   const start = performance.now();
-  const failed = await Promise.all(
+  const statuses = await Promise.all(
     entities.map(async (applicant_id, at) => {
       await sleep(Math.max(0, start + (at * 1000) / rate - performance.now()));
       const body = JSON.stringify({ ...stored, entities: { applicant_id } });
       const headers = { 'content-type': 'application/json' };
       const reply = await pool.request({ method: 'POST', path: '/v1/predict', headers, body });
       await reply.body.dump();
-      return reply.statusCode === 200 ? 0 : 1;
+      return reply.statusCode;
     }),
   );
   await pool.close();
-  return failed.reduce<number>((sum, one) => sum + one, 0);
+  return statuses.filter((status) => status !== 200);
 }
 
 /** `stages_ms.features` of the last `count` events: what the service itself measured. */
@@ -110,7 +110,7 @@ function featureTimes(folder: string, count: number): number[] {
   return times.slice(-count).map(({ data }) => data.stages_ms.features);
 }
 
-async function measure(folder: string): Promise<{ readonly times: number[]; readonly failed: number }> {
+async function measure(folder: string): Promise<{ readonly times: number[]; readonly failed: readonly number[] }> {
   const [rate, seconds, hits] = [options.rate, options.seconds, options.hits].map(Number) as [number, number, number];
   const asked = rate * seconds;
   const cold = Math.ceil(asked * (1 - hits));
@@ -165,7 +165,9 @@ async function main(): Promise<void> {
     const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
     const report = {
       predictions: sorted.length,
-      failed,
+      failed: Object.fromEntries(
+        [...new Set(failed)].map((status) => [status, failed.filter((one) => one === status).length]),
+      ),
       p50_ms: at(0.5),
       p95_ms: at(0.95),
       p99_ms: at(0.99),
@@ -173,7 +175,7 @@ async function main(): Promise<void> {
     };
     console.log(options.json ? JSON.stringify(report) : report);
     console.log(`p99 under ${goalMs} ms: ${report.p99_ms < goalMs ? 'met' : 'NOT MET'}`);
-    if (failed > 0) process.exitCode = 1;
+    if (failed.some((status) => status !== 503)) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
