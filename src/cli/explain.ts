@@ -4,10 +4,10 @@ import { Command } from 'commander';
 import type { BatchResult, ExplanationReply } from '../prediction/index.js';
 import { messageOf } from '../shared/errors.js';
 import { isPlainObject } from '../shared/json.js';
-import { withConfig, type Context } from './context.js';
+import type { Context } from './context.js';
 import { barChart } from './bar-chart.js';
 import { CommandFailure, UsageError, writeJson, writeText } from './io.js';
-import { openPredictor, type PredictorOptions } from './predict.js';
+import { openPredictor, withPredictor, type PredictorOptions } from './predict.js';
 
 interface ExplainOptions extends PredictorOptions {
   readonly modelVersion?: string;
@@ -21,15 +21,10 @@ export function explainCommand(context: Context): Command {
   const command = new Command('explain')
     .description('say why the prediction of one row is what it is: what each feature adds to the score, as a bar chart')
     .argument('[row]', 'features as JSON, or a file that holds them (a request body will do)')
-    .requiredOption('--model <model_id>', 'model that predicts')
-    .option('--model-version <version>', 'version or @alias')
     .option('--entity <name=key>', 'entity whose stored features are looked up; may be given again', collect, [])
     .option('--top <number>', 'features to show', '20')
-    .option('--url <url>', 'a running server; without it the model is loaded here')
-    .option('--api-key <key>', 'key for the server')
-    .option('--api-key-file <file>', 'file that holds the key')
     .option('--json', 'the whole result as JSON');
-  withConfig(command, ['models', 'features', 'data']);
+  withPredictor(command);
   command.addHelpText(
     'after',
     '\nExample: bin/inference explain examples/requests/diabetes.json --model diabetes' +

@@ -25,20 +25,26 @@ interface PredictOptions extends PredictorOptions {
   readonly cache: boolean;
 }
 
+/** Adds the options that say which model predicts, and where. */
+export function withPredictor(command: Command): void {
+  command
+    .requiredOption('--model <model_id>', 'model that predicts')
+    .option('--model-version <version>', 'version or @alias')
+    .option('--url <url>', 'a running server; without it the model is loaded here')
+    .option('--api-key <key>', 'key for the server')
+    .option('--api-key-file <file>', 'file that holds the key');
+  withConfig(command, ['models', 'features', 'data']);
+}
+
 export function predictCommand(context: Context): Command {
   const command = new Command('predict')
     .description('predict the rows of a file or of standard input: JSON lines, a JSON array, or CSV; JSON lines out')
     .argument('[file]', 'rows: features, or {"features": …, "entities": …}; standard input without it')
-    .requiredOption('--model <model_id>', 'model that predicts')
-    .option('--model-version <version>', 'version or @alias')
     .option('--batch-size <number>', 'rows of one call, 1 to 1000', '100')
     .addOption(new Option('--format <format>', 'json or csv; else the first character decides').choices(rowFormats))
-    .option('--url <url>', 'a running server; without it the model is loaded here')
-    .option('--api-key <key>', 'key for the server')
-    .option('--api-key-file <file>', 'file that holds the key')
     .option('--no-cache', 'do not read cached features')
     .option('--json', 'the default: output is JSON lines already');
-  withConfig(command, ['models', 'features', 'data']);
+  withPredictor(command);
   command.addHelpText(
     'after',
     '\nOutput: {"index", "prediction", "confidence", …} or {"index", "error"} a row. Exit code 1 when a row failed.' +

@@ -1,11 +1,5 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { LoopbackServer } from './loopback-server.js';
 
 type Json = Record<string, unknown>;
 
@@ -29,33 +23,23 @@ export class FakeModelServer {
   version = '1';
   /** Answers for the model in its place. */
   infer: Infer | undefined;
-  readonly #server: Server;
-
-  private constructor(server: Server) {
-    this.#server = server;
-  }
+  #server: LoopbackServer | undefined;
 
   static async start(): Promise<FakeModelServer> {
-    const server = createServer();
-    const fake = new FakeModelServer(server);
-    server.on('request', (request, response) => void fake.#answer(request, response));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const fake = new FakeModelServer();
+    fake.#server = await LoopbackServer.start((request, response, body) => fake.#answer(request, response, body));
     return fake;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server?.url ?? '';
   }
 
   async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#server?.stop();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks);
+  async #answer(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
     const path = request.url ?? '';
     this.paths.push(`${request.method} ${path}`);
     this.headers = request.headers;

@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { LoopbackServer } from './loopback-server.js';
 
 type Column = (number | string | boolean | null)[];
 
@@ -8,34 +8,25 @@ export class FakeScoringServer {
   readonly bodies: string[] = [];
   ready = true;
   invoke: ((response: ServerResponse, x: Column) => void) | undefined;
-  readonly #server: Server;
-
-  private constructor(server: Server) {
-    this.#server = server;
-  }
+  #server: LoopbackServer | undefined;
 
   static async start(): Promise<FakeScoringServer> {
-    const server = createServer();
-    const fake = new FakeScoringServer(server);
-    server.on('request', (request, response) => void fake.#answer(request, response));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const fake = new FakeScoringServer();
+    fake.#server = await LoopbackServer.start((request, response, body) => fake.#answer(request, response, body));
     return fake;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server?.url ?? '';
   }
 
   async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#server?.stop();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+  #answer(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
     if (request.url === '/ping') return void response.writeHead(this.ready ? 200 : 404).end('\n');
-    const body = Buffer.concat(chunks).toString();
+    const body = bytes.toString();
     this.bodies.push(body);
     const x = columnOf(JSON.parse(body) as Body);
     if (this.invoke !== undefined) return this.invoke(response, x);

@@ -130,7 +130,7 @@ export class JournalLog {
   }
 
   /** The reader has these events already: they were kept in memory when they were written. */
-  skip(events: readonly StoredEvent[]): void {
+  markRead(events: readonly StoredEvent[]): void {
     for (const event of events) {
       const segment = this.#segmentOf(event);
       if (segment === undefined || event.place === undefined) continue;

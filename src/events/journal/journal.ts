@@ -115,7 +115,7 @@ export class Journal {
     this.#full = fitting.length < events.length;
     const unread = this.#own.unread;
     if (fitting.length === 0 || !this.#writer.append(fitting)) return 0;
-    this.#own.skip(fitting.slice(0, taken));
+    this.#own.markRead(fitting.slice(0, taken));
     this.#cache(fitting.slice(taken), unread);
     return fitting.length;
   }
@@ -206,7 +206,7 @@ export class Journal {
   #takeCached(limits: BatchLimits): StoredEvent[] {
     const events = withinBytes(this.#cached.first(limits.events), limits.bytes);
     this.#cached.remove(events.length);
-    this.#own.skip(events);
+    this.#own.markRead(events);
     return events;
   }
 }
