@@ -18,7 +18,7 @@ export class Cors {
   /** Marks the exchange so that its reply may be read. True: this is a preflight, to be answered with nothing else. */
   admit(request: FastifyRequest, reply: FastifyReply): boolean {
     const { origin } = request.headers;
-    reply.header('vary', 'Origin');
+    request.exchange.variesByOrigin = true;
     if (origin === undefined || !(this.#origins.has(origin) || this.#origins.has('*'))) return false;
     request.exchange.corsOrigin = origin;
     const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;

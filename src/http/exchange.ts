@@ -56,6 +56,8 @@ export class Exchange implements CallContext, Caller {
   rate: RateDecision | undefined = undefined;
   /** The origin that may read the reply, where CORS allows it. */
   corsOrigin: string | undefined = undefined;
+  /** Replies differ by the caller's origin: caches must know (RFC 9110 section 12.5.5). */
+  variesByOrigin = false;
   /** Held from admission until the reply is sent. */
   leave: Leave | undefined = undefined;
   reachedPrediction = false;

@@ -37,8 +37,6 @@ export class Responder {
   /** Answers anything thrown with the error that may be told of it. */
   error(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
     const openInference = request.raw.url?.startsWith('/v2/') === true;
-    // With CORS all replies depend on Origin, those of errors on Accept too.
-    if (reply.hasHeader('vary')) reply.header('vary', 'Origin, Accept');
     const { accept } = request.headers;
     this.#send(request, reply, this.failure(request.exchange, { thrown, accept, openInference }));
   }
@@ -57,7 +55,11 @@ export class Responder {
   ): Record<string, string> {
     const { policy } = this.#parts;
     const headers = standardHeaders(exchange.requestId, content, policy);
-    if (error !== undefined) Object.assign(headers, { vary: 'Accept' }, errorHeaders(error));
+    if (exchange.variesByOrigin) headers['vary'] = 'Origin';
+    if (error !== undefined) {
+      headers['vary'] = exchange.variesByOrigin ? 'Origin, Accept' : 'Accept';
+      Object.assign(headers, errorHeaders(error));
+    }
     addExchangeHeaders(headers, exchange, { durationMs, policy });
     return headers;
   }
@@ -90,7 +92,6 @@ export class Responder {
     const durationMs = this.#parts.clock.monotonic() - exchange.arrivedAt;
     const clientGone = reply.raw.destroyed;
     const headers = this.headersOf(exchange, { content, error, durationMs });
-    if (reply.hasHeader('vary')) delete headers['vary'];
     if (this.draining) reply.header('connection', 'close');
     reply.code(content.status).headers(headers);
     if (request.raw.complete || !closesConnection(request, reply)) reply.send(content.body);
