@@ -148,20 +148,27 @@ it('MLflow that is down leaves everything serving, over a restart of the service
   const data = temporaryFolder('restart');
   const env = mlflowVariables(mlflow.url);
   const before = await startService({ data, env });
+  let after: Service;
   await eventually(async () => (await get(`${before.url}/ready`)).status === 200, 60_000);
   const want = await probabilities(before.url, { model_version: '@champion' });
-  await mlflow.server.stop();
   const checks = async (url: string) => (await get(`${url}/ready`)).body['checks'] as Record<string, unknown>;
-  await eventually(async () => (await checks(before.url))['model_registry'] === 'degraded', 30_000);
-  expect((await get(`${before.url}/ready`)).status).toBe(200);
-  expect(await probabilities(before.url, { model_version: '@champion' })).toEqual(want);
-  await before.stop();
-  const after = await startService({ data, env });
-  expect(await probabilities(after.url, { model_version: '@champion' })).toEqual(want);
-  expect(after.output()).toContain('MLflow cannot be reached');
-  await mlflow.server.start();
-  await eventually(async () => (await checks(after.url))['model_registry'] === 'healthy', 60_000);
-  await follow(after.url, '2');
+  const champion = async (url: string) => probabilities(url, { model_version: '@champion' });
+  await mlflow.server.stop();
+  try {
+    await eventually(async () => (await checks(before.url))['model_registry'] === 'degraded', 30_000);
+    expect((await get(`${before.url}/ready`)).status).toBe(200);
+    expect(differences(await champion(before.url), want, 1e-6)).toEqual([]);
+    await before.stop();
+    after = await startService({ data, env });
+    // A restart may choose the other executor, by what each costs: the last bit may differ.
+    expect(differences(await champion(after.url), want, 1e-6)).toEqual([]);
+    expect(after.output()).toContain('MLflow cannot be reached');
+  } finally {
+    await mlflow.server.start();
+  }
+  const { url } = after;
+  await eventually(async () => (await checks(url))['model_registry'] === 'healthy', 60_000);
+  await follow(url, '2');
   await after.stop();
   rmSync(data, { recursive: true, force: true });
 });
