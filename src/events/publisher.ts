@@ -21,7 +21,7 @@ export interface QueuedEventPublisherOptions {
   readonly timers: Timers;
 }
 
-/** All events of one turn of the event loop: one write, one promise. */
+/** All events of one callback of the event loop, which answers all requests of a turn: one write, one promise. */
 interface Turn {
   readonly written: Promise<void>;
   readonly settle: () => void;
@@ -95,7 +95,7 @@ export class QueuedEventPublisher implements EventPublisher {
       let settle = () => {};
       const written = new Promise<void>((resolve) => (settle = resolve));
       this.#turn = { written, settle };
-      this.#options.timers.endOfTurn(() => this.#endTurn());
+      this.#options.timers.endOfCallback(() => this.#endTurn());
     }
     return this.#turn.written;
   }

@@ -24,6 +24,10 @@ class PuppetTimers implements Timers {
     action();
   }
 
+  endOfCallback(action: () => void): void {
+    action();
+  }
+
   get repeating(): number {
     return this.#waiting.filter(({ everyMs }) => everyMs !== undefined).length;
   }

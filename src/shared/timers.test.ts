@@ -14,4 +14,23 @@ describe('timers', () => {
     expect(fired).not.toContain('cancelled');
     expect(fired.length).toBeGreaterThan(1);
   });
+
+  it('let a callback and its promises end, and nothing else', async () => {
+    const order: string[] = [];
+    await new Promise<void>((resolve) => {
+      setImmediate(() => {
+        void Promise.resolve().then(() => {
+          systemTimers.endOfCallback(() => order.push('end of the callback'));
+          void Promise.resolve()
+            .then(() => undefined)
+            .then(() => order.push('promise'));
+        });
+      });
+      setImmediate(() => {
+        order.push('next callback');
+        resolve();
+      });
+    });
+    expect(order).toEqual(['promise', 'end of the callback', 'next callback']);
+  });
 });

@@ -6,6 +6,8 @@ export interface Timers {
   after(milliseconds: number, action: () => void): () => void;
   /** Runs `action` once the socket callbacks of this turn of the event loop are done. */
   endOfTurn(action: () => void): void;
+  /** Runs `action` once the callback that runs now is done, with all promises that it settles. */
+  endOfCallback(action: () => void): void;
 }
 
 export const systemTimers: Timers = {
@@ -19,4 +21,6 @@ export const systemTimers: Timers = {
   },
   // The check phase follows the poll phase at once: every request and event of one round of socket callbacks is in.
   endOfTurn: (action) => void setImmediate(action),
+  // Node takes ticks in turn with promises: one asked for by a promise waits until no promise is left to settle.
+  endOfCallback: (action) => process.nextTick(action),
 };

@@ -61,6 +61,7 @@ async function openVerifier(keysFile?: string, keyStore: KeyStore = openStore())
     },
     after: () => nothing,
     endOfTurn: nothing,
+    endOfCallback: nothing,
   };
   const verifier = await KeyVerifier.open({ keyStore, keysFile, clock, timers, observer });
   opened.push(verifier);

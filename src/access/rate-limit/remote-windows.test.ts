@@ -30,6 +30,10 @@ class PuppetTimers implements Timers {
     this.#turn.push(action);
   }
 
+  endOfCallback(action: () => void): void {
+    this.#turn.push(action);
+  }
+
   get waiting(): number {
     return this.#waiting.length;
   }

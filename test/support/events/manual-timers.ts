@@ -38,6 +38,10 @@ export class ManualTimers implements Timers {
     this.#turn.push(action);
   }
 
+  endOfCallback(action: () => void): void {
+    this.#turn.push(action);
+  }
+
   /** Their process is dead. */
   forgetAll(): void {
     this.#waiting = [];
