@@ -7,7 +7,7 @@ import { packageVersion } from './package-version.js';
 
 export interface GrpcCollaborators extends Pick<
   GrpcServerParts,
-  'inference' | 'catalogue' | 'admission' | 'beginTrace'
+  'inference' | 'catalogue' | 'control' | 'admission' | 'beginTrace'
 > {
   readonly access: Access;
 }

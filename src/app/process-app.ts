@@ -9,7 +9,7 @@ import type { MessageChannel } from '../access/rate-limit/window-messages.js';
 import type { ModelServers } from '../models/runtimes/remote/model-servers.js';
 import type { MlflowRegistry } from '../models/registry/mlflow/mlflow-registry.js';
 import type { Catalogue } from '../models/lifecycle/catalogue.js';
-import type { ModelsObserver } from '../models/index.js';
+import type { ModelControl, ModelsObserver } from '../models/index.js';
 import { accessObserver, overloadObserver } from '../observability/access-observer.js';
 import { eventsObserver } from '../observability/events-observer.js';
 import {
@@ -191,7 +191,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
   }
 
   /** Beside HTTP, where grpc.port is set. */
-  async #listenGrpc(parts: Parts, inference: TensorService): Promise<void> {
+  async #listenGrpc(parts: Parts & { readonly control: ModelControl | null }, inference: TensorService): Promise<void> {
     const { host, grpc, http } = this.#config.inference_service;
     if (grpc.port === undefined) return;
     const { logger, metrics } = this.#telemetry;
@@ -217,14 +217,15 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       newId: randomUUID,
     };
     const inference = new TensorInference(core);
-    await this.#listenGrpc(parts, inference);
+    const control = openModelControl(this.#config, parts.catalogue);
+    await this.#listenGrpc({ ...parts, control }, inference);
     return createHttpServer({
       options: service.http,
       tls: service.tls,
       prediction: new PredictionPipeline(core),
       inference,
       catalogue: parts.catalogue,
-      control: openModelControl(this.#config, parts.catalogue),
+      control,
       authenticator: parts.access.authenticator,
       limiter: parts.access.limiter,
       admission: parts.admission,

@@ -31,3 +31,15 @@ export interface InferMessage {
   readonly outputs: readonly { readonly name: string }[];
   readonly raw_input_contents: readonly Uint8Array[];
 }
+
+export interface RepositoryIndexMessage {
+  readonly repository_name: string;
+  readonly ready: boolean;
+}
+
+/** Of RepositoryModelLoad and RepositoryModelUnload. */
+export interface RepositoryChangeMessage {
+  readonly repository_name: string;
+  readonly model_name: string;
+  readonly parameters: Readonly<Record<string, object>>;
+}

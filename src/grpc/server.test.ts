@@ -1,7 +1,15 @@
 import { credentials, loadPackageDefinition, Metadata, status, type Client } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { authenticatorOf, everything, FakeLimiter, OneKeyAuthenticator } from '../../test/support/edge.js';
+import {
+  authenticatorOf,
+  catalogueOf,
+  everything,
+  FakeLimiter,
+  mortgageDenial,
+  OneKeyAuthenticator,
+} from '../../test/support/edge.js';
+import { FakeControl } from '../../test/support/fake-control.js';
 import { FakeCatalogue, fakeVersion, RecordingEvents, RecordingPredictions } from '../../test/support/fakes.js';
 import { TensorInference, type CallContext } from '../prediction/index.js';
 import { systemClock } from '../shared/clock.js';
@@ -31,6 +39,7 @@ async function start(overrides: Partial<GrpcServerParts> = {}): Promise<void> {
   server = new GrpcServer({
     inference: new TensorInference({ ...core, limits }),
     catalogue,
+    control: null,
     authenticator: authenticatorOf(everything),
     limiter: null,
     admission: null,
@@ -213,6 +222,78 @@ describe('the Open Inference Protocol over gRPC', () => {
     await expect(inFlight).resolves.toMatchObject({ model_name: 'm' });
     await closed;
     await start();
+  });
+});
+
+describe('the repository over gRPC', () => {
+  const ofModel = { model_name: 'mortgage_denial' };
+  let control: FakeControl;
+  const begin = async (overrides: Partial<GrpcServerParts> = {}) => {
+    control = new FakeControl();
+    await restart({ catalogue: catalogueOf([mortgageDenial]), control, ...overrides });
+  };
+  const scoped = (...scopes: string[]) => authenticatorOf({ ...everything, scopes });
+
+  it('is told by its index', async () => {
+    await begin();
+    const ready = { name: 'mortgage_denial', version: '1.1.0', state: 'READY', reason: '' };
+    expect(await call('RepositoryIndex')).toEqual({
+      models: [
+        ready,
+        { ...ready, version: '1.0.0', state: 'UNAVAILABLE', reason: 'model.onnx is no ONNX file' },
+        { name: 'resting', version: '', state: 'UNAVAILABLE', reason: 'unloaded' },
+      ],
+    });
+    expect(await call('RepositoryIndex', { ready: true })).toEqual({ models: [ready] });
+    await expect(call('RepositoryIndex', { repository_name: 'r' })).rejects.toThrow(
+      /INVALID_ARGUMENT.*repository_name/,
+    );
+    await begin({ authenticator: scoped('predict:other') });
+    expect(await call('RepositoryIndex')).toEqual({});
+  });
+
+  it('is changed by an admin, where that is allowed', async () => {
+    await begin();
+    expect(await call('ServerMetadata')).toMatchObject({ extensions: ['model_repository'] });
+    const parameters = { unload_dependents: { bool_param: true } };
+    expect(await call('RepositoryModelUnload', { ...ofModel, parameters })).toEqual({});
+    expect(await call('RepositoryModelLoad', ofModel)).toEqual({});
+    await expect(call('RepositoryModelLoad', { model_name: 'none' })).rejects.toThrow('NOT_FOUND: Model not found');
+    expect(control.asked).toEqual(['unload mortgage_denial', 'load mortgage_denial', 'load none']);
+  });
+
+  it.each([
+    ['files', { parameters: { 'file:1/model.onnx': { bytes_param: Buffer.from('x') } } }, /neither config nor files/],
+    ['a configuration', { parameters: { config: { string_param: '{}' } } }, /neither config nor files/],
+    ['the name of a repository', { repository_name: 'r' }, /repository_name/],
+  ])('takes no %s', async (_, given, words) => {
+    await begin();
+    for (const method of ['RepositoryModelLoad', 'RepositoryModelUnload']) {
+      const refused = expect(call(method, { ...ofModel, ...given })).rejects;
+      await refused.toThrow(words);
+    }
+    expect(control.asked).toEqual([]);
+  });
+
+  it.each(['RepositoryModelLoad', 'RepositoryModelUnload'])(
+    'refuses %s without the scope or the setting',
+    async (method) => {
+      await begin({ authenticator: scoped('models:read', 'predict:*') });
+      await expect(call(method, ofModel)).rejects.toThrow('PERMISSION_DENIED: This needs the scope admin');
+      expect(control.asked).toEqual([]);
+      await begin({ control: null });
+      await expect(call(method, ofModel)).rejects.toThrow(/PERMISSION_DENIED: .*models.allow_control is off/);
+      expect(await call('ServerMetadata')).not.toHaveProperty('extensions');
+    },
+  );
+
+  it('is asked with the keys and limits of everything else', async () => {
+    await begin({ authenticator: new OneKeyAuthenticator(everything) });
+    await expect(call('RepositoryIndex')).rejects.toThrow('UNAUTHENTICATED');
+    await expect(call('RepositoryModelUnload', ofModel)).rejects.toThrow('UNAUTHENTICATED');
+    await begin({ limiter: new FakeLimiter({ allowed: false, limit: 1, remaining: 0, resetSeconds: 5 }) });
+    await expect(call('RepositoryModelLoad', ofModel)).rejects.toThrow('RESOURCE_EXHAUSTED');
+    expect(control.asked).toEqual([]);
   });
 });
 

@@ -1,21 +1,25 @@
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { allows, type Authenticator, type Principal, type RateLimiter } from '../access/index.js';
-import { modelMetadata, type ModelCatalogue } from '../models/index.js';
+import type { Authenticator, Principal, RateLimiter } from '../access/index.js';
+import { modelMetadata, ModelRepository, type ModelCatalogue, type ModelControl } from '../models/index.js';
 import type { TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
 import { ServiceError } from '../shared/errors.js';
 import { answering, type Answer, type GrpcCall } from './call.js';
-import type { InferMessage, ModelMessage } from './messages.js';
+import type { InferMessage, ModelMessage, RepositoryChangeMessage, RepositoryIndexMessage } from './messages.js';
 import type { GrpcObserver } from './observer.js';
 import { readInferMessage } from './read-tensors.js';
+import { RepositoryCalls } from './repository-calls.js';
 import { ReplaceableCredentials, type CertificateSource } from './server-credentials.js';
+import { requireSight } from './sight.js';
 import { inferResponse } from './write-tensors.js';
 
 export interface GrpcServerParts {
   readonly inference: TensorService;
   readonly catalogue: ModelCatalogue;
+  /** null: nothing is loaded or unloaded by request. */
+  readonly control: ModelControl | null;
   readonly authenticator: Authenticator;
   readonly limiter: RateLimiter | null;
   /** As for HTTP: a place, or why there is none. */
@@ -49,12 +53,19 @@ export class GrpcServer {
   constructor(parts: GrpcServerParts) {
     this.#parts = parts;
     this.#server = new Server({ 'grpc.max_receive_message_length': parts.maxMessageBytes });
+    const repository = new ModelRepository(parts.catalogue, parts.control);
     this.#server.addService(serviceDefinition(), {
+      ...this.#protocol(repository.extensions),
+      ...this.#ofRepository(repository),
+    });
+  }
+
+  #protocol(extensions: readonly string[]) {
+    const { name, version, isReady } = this.#parts;
+    return {
       ServerLive: this.#open('ServerLive', () => ({ live: true })),
-      ServerReady: this.#open('ServerReady', () => ({ ready: !this.#draining && parts.isReady() })),
-      ServerMetadata: this.#open('ServerMetadata', () => ({
-        ...{ name: parts.name, version: parts.version, extensions: [] },
-      })),
+      ServerReady: this.#open('ServerReady', () => ({ ready: !this.#draining && isReady() })),
+      ServerMetadata: this.#open('ServerMetadata', () => ({ name, version, extensions })),
       ModelReady: this.#known<ModelMessage>('ModelReady', ({ message }, principal) => ({
         ready: this.#modelReady(message, principal),
       })),
@@ -62,7 +73,22 @@ export class GrpcServer {
         this.#metadata(message, principal),
       ),
       ModelInfer: this.#known<InferMessage>('ModelInfer', (call, principal) => this.#infer(call, principal)),
-    });
+    };
+  }
+
+  #ofRepository(repository: ModelRepository) {
+    const calls = new RepositoryCalls(repository);
+    const change = (method: string, action: 'load' | 'unload') =>
+      this.#known<RepositoryChangeMessage>(method, ({ message }, principal) =>
+        calls.change(action, message, principal),
+      );
+    return {
+      RepositoryIndex: this.#known<RepositoryIndexMessage>('RepositoryIndex', ({ message }, principal) =>
+        calls.index(message, principal),
+      ),
+      RepositoryModelLoad: change('RepositoryModelLoad', 'load'),
+      RepositoryModelUnload: change('RepositoryModelUnload', 'unload'),
+    };
   }
 
   /** Resolves with the port that was taken. */
@@ -186,9 +212,4 @@ function serviceDefinition() {
     inference: { GRPCInferenceService: ServiceClientConstructor };
   };
   return inference.GRPCInferenceService.service;
-}
-
-function requireSight(principal: Principal, modelId: string): void {
-  if (allows(principal, 'models:read') || allows(principal, `predict:${modelId}`)) return;
-  throw new ServiceError('FORBIDDEN', 'This needs the scope models:read, or predict for this model');
 }

@@ -12,7 +12,7 @@ export type * from './explanation/observer.js';
 export { isMissing } from './explanation/explanation.js';
 export { datatypeOf, elementsOf, tensorTypeOf, TensorFormatError } from './open-inference/datatypes.js';
 export { modelMetadata } from './open-inference/metadata.js';
-export { repositoryIndex } from './open-inference/repository-index.js';
+export { ModelRepository } from './open-inference/model-repository.js';
 export { elementBytes, fromBinary, textOf, toBinary } from './open-inference/binary-tensors.js';
 export { fromJsonList, toJsonList } from './open-inference/json-tensors.js';
 export { ModelLoadError } from './model-load-error.js';

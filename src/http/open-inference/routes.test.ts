@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { authenticatorOf, catalogueOf, createEdge, everything, mortgageDenial } from '../../../test/support/edge.js';
+import { FakeControl } from '../../../test/support/fake-control.js';
 import { fits } from '../../../test/support/openapi-fit.js';
 import { FakeCatalogue, fakeVersion, RecordingEvents, RecordingPredictions } from '../../../test/support/fakes.js';
 import type { ModelControl } from '../../models/index.js';
 import { TensorInference } from '../../prediction/index.js';
 import { systemClock } from '../../shared/clock.js';
-import { ServiceError } from '../../shared/errors.js';
 import type { HttpServer } from '../index.js';
 
 let server: HttpServer;
@@ -21,22 +21,6 @@ const ask = async (...args: Parameters<typeof send>) => {
   const { status, bytes } = await send(...args);
   return { status, body: JSON.parse(bytes.toString()) as Record<string, unknown> };
 };
-
-class FakeControl implements ModelControl {
-  readonly asked: string[] = [];
-  load(modelId: string): Promise<void> {
-    this.asked.push(`load ${modelId}`);
-    if (modelId === 'none') return Promise.reject(new ServiceError('MODEL_NOT_FOUND', 'Model not found'));
-    return Promise.resolve();
-  }
-  unload(modelId: string): Promise<void> {
-    this.asked.push(`unload ${modelId}`);
-    return Promise.resolve();
-  }
-  unloaded(): Promise<readonly string[]> {
-    return Promise.resolve(['resting']);
-  }
-}
 
 describe('loading and unloading by request', () => {
   const path = '/v2/repository/models';

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
 import {
   modelMetadata,
+  ModelRepository,
   type ModelCatalogue,
   type ModelControl,
   type ModelDescription,
@@ -62,16 +63,18 @@ export function openInferenceRoutes(app: FastifyInstance, parts: OpenInferencePa
 
 class OpenInferenceRoutes {
   readonly #parts: OpenInferenceParts;
+  readonly #repository: ModelRepository;
   readonly #known: Step;
 
   constructor(parts: OpenInferenceParts) {
     this.#parts = parts;
+    this.#repository = new ModelRepository(parts.catalogue, parts.control);
     this.#known = inOrder(authenticate(parts.authenticator), limitRate(parts.limiter));
   }
 
   health(app: FastifyInstance): void {
-    const { responder, readiness, version, control } = this.#parts;
-    const extensions = ['binary_tensor_data', ...(control === null ? [] : ['model_repository'])];
+    const { responder, readiness, version } = this.#parts;
+    const extensions = ['binary_tensor_data', ...this.#repository.extensions];
     const server = { name: serviceName, version, extensions };
     for (const path of ['/v2', '/v2/']) {
       app.get(path, (request, reply) => responder.send(request, reply, jsonReply(server)));
@@ -99,7 +102,7 @@ class OpenInferenceRoutes {
         responder.send(request, reply, jsonReply({ name, ready }, ready ? 200 : 503));
       });
     }
-    repositoryRoutes(app, onRequest, { ...this.#parts, maySee });
+    repositoryRoutes(app, onRequest, { repository: this.#repository, responder, maySee });
   }
 
   infer(app: FastifyInstance): void {
