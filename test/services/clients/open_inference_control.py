@@ -1,6 +1,7 @@
-"""Unloads and loads a model by Triton's own client, sends it a raw request, and prints what came of it, as one JSON object.
+"""Unloads and loads a model by Triton's own clients, over HTTP and over gRPC alike, sends it a raw request, and prints what came of it, as one
+JSON object.
 
-open_inference_control.py REST_PORT KEY MODEL FLOATS
+open_inference_control.py REST_PORT GRPC_PORT ADMIN_KEY READER_KEY MODEL FLOATS
 """
 
 import json
@@ -8,25 +9,12 @@ import sys
 import urllib.request
 
 import numpy
+import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton_http
 from tritonclient.utils import InferenceServerException
 
-rest_port, key, model, floats = sys.argv[1:5]
-headers = {"X-API-Key": key}
-client = triton_http.InferenceServerClient(f"127.0.0.1:{rest_port}")
-answers = {"extensions": client.get_server_metadata(headers=headers)["extensions"]}
-
-
-def states():
-    return sorted({entry["state"] for entry in client.get_model_repository_index(headers=headers) if entry["name"] == model})
-
-
-def failure(call):
-    try:
-        call()
-    except InferenceServerException as error:
-        return error.status()
-    return "none"
+rest_port, grpc_port, admin, reader, model, floats = sys.argv[1:7]
+headers = {"x-api-key": admin}
 
 
 def raw():
@@ -42,13 +30,59 @@ def raw():
     return {output["name"]: parsed.as_numpy(output["name"]).shape for output in parsed.get_response()["outputs"]}
 
 
-answers["raw"] = raw()
-client.unload_model(model, headers=headers)
-answers["unloaded"] = states()
-answers["ready while unloaded"] = failure(lambda: client.get_model_metadata(model, headers=headers))
-client.load_model(model, headers=headers)
-answers["loaded"] = states()
-answers["again"] = raw() == answers["raw"]
-answers["files"] = failure(lambda: client.load_model(model, headers=headers, config="{}", files={"file:1/model.onnx": b"x"}))
-answers["unknown"] = failure(lambda: client.load_model("nope", headers=headers))
-print(json.dumps(answers))
+def outcome(call):
+    """How the call ended: its status, and the text of its error."""
+    try:
+        call()
+    except InferenceServerException as error:
+        return {"status": error.status(), "message": error.message()}
+    return {"status": "done", "message": ""}
+
+
+def by_http():
+    client = triton_http.InferenceServerClient(f"127.0.0.1:{rest_port}")
+    return story(client, client.get_server_metadata()["extensions"], client.get_model_repository_index)
+
+
+def by_grpc():
+    client = triton_grpc.InferenceServerClient(f"127.0.0.1:{grpc_port}")
+
+    def index(**options):
+        entries = client.get_model_repository_index(**options).models
+        return [{name: getattr(entry, name) for name in ("name", "version", "state", "reason")} for entry in entries]
+
+    return story(client, list(client.get_server_metadata().extensions), index)
+
+
+def story(client, extensions, index):
+    as_reader = {"x-api-key": reader}
+    before = index(headers=headers)
+    unloaded = outcome(lambda: client.unload_model(model, headers=headers))
+    while_unloaded = index(headers=headers)
+    unknown = outcome(lambda: client.get_model_metadata(model, headers=headers))
+    return {
+        "extensions": extensions,
+        "before": before,
+        "unload": unloaded,
+        "while unloaded": while_unloaded,
+        "metadata while unloaded": unknown,
+        "load": outcome(lambda: client.load_model(model, headers=headers)),
+        "after": index(headers=headers),
+        "files": outcome(
+            lambda: client.load_model(model, headers=headers, config="{}", files={"file:1/model.onnx": b"x"})
+        ),
+        "config": outcome(lambda: client.load_model(model, headers=headers, config="{}")),
+        "load of an unknown model": outcome(lambda: client.load_model("nope", headers=headers)),
+        "unload of an unknown model": outcome(lambda: client.unload_model("nope", headers=headers)),
+        "unload with dependents": outcome(lambda: client.unload_model(model, headers=headers, unload_dependents=True)),
+        "load again": outcome(lambda: client.load_model(model, headers=headers)),
+        "index by a reader": index(headers=as_reader),
+        "load by a reader": outcome(lambda: client.load_model(model, headers=as_reader)),
+        "unload by a reader": outcome(lambda: client.unload_model(model, headers=as_reader)),
+        "index by nobody": outcome(lambda: index()),
+    }
+
+
+first = raw()
+http, grpc = by_http(), by_grpc()
+print(json.dumps({"http": http, "grpc": grpc, "raw": first, "raw again": raw()}))
