@@ -36,7 +36,7 @@ export const modelsOptions = Type.Object(
     allow_control: Type.Boolean({
       default: false,
       description:
-        'Models may be loaded and unloaded by request (/v2/repository/models/<name>/load and /unload), by keys with the scope admin.',
+        'Models may be loaded and unloaded by request (/v2/repository/models/<name>/load and /unload, and the same over gRPC), by keys with the scope admin.',
     }),
     max_resident: Type.Integer({
       default: 64,

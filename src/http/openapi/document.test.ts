@@ -57,7 +57,8 @@ describe.each(documents)('the OpenAPI document, /v2 %s', (open_inference, docume
   });
 
   it('describes the routes that the server has, and no others', async () => {
-    const server = await createEdge({ options: { open_inference } });
+    const mlflowWebhook = { secret: 'a secret', refresh: () => undefined };
+    const server = await createEdge({ options: { open_inference }, mlflowWebhook });
     for (const path of Object.keys(document.paths)) {
       for (const method of Object.keys(document.paths[path] ?? {})) {
         const url = path.replace('{model_id}', 'm').replace('{version}', 'v');

@@ -4,10 +4,12 @@ import { errorSchemas } from '../schemas/error.js';
 import { healthSchemas } from '../schemas/health.js';
 import { openInferenceSchemas } from '../schemas/open-inference.js';
 import { predictionSchemas } from '../schemas/prediction.js';
+import { webhookSchemas } from '../schemas/webhooks.js';
 import { errorReplyComponents } from './error-replies.js';
 import { headerComponents, parameterComponents, timeoutParameter } from './headers.js';
 import { openInferencePaths, openInferenceTag } from './open-inference-operations.js';
 import { cataloguePaths, operationPaths, predictionPaths } from './operations.js';
+import { webhookPaths } from './webhook-operations.js';
 
 export interface OpenApiParts {
   readonly version: string;
@@ -37,6 +39,7 @@ export function openApiDocument({ version, options }: OpenApiParts): object {
     paths: {
       ...predictionPaths,
       ...cataloguePaths,
+      ...webhookPaths,
       ...operationPaths,
       ...(options.open_inference && openInferencePaths),
     },
@@ -45,6 +48,7 @@ export function openApiDocument({ version, options }: OpenApiParts): object {
         ...predictionSchemas(options),
         ...errorSchemas,
         ...catalogueSchemas,
+        ...webhookSchemas,
         ...healthSchemas,
         ...(options.open_inference && openInferenceSchemas),
       },
