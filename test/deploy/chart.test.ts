@@ -219,6 +219,13 @@ describe('values that cannot be meant', () => {
     expect(answer).toContain(words);
   });
 
+  it.each(['DATABASE_URL', 'INFERENCE_SERVICE__DATABASE__URL'])('tables are made where %s says', async (variable) => {
+    const secret = [`secrets.${variable}.name=database`, `secrets.${variable}.key=url`];
+    const [migrate] = podOf(await render('migrate.enabled=true', ...secret)).initContainers ?? [];
+    expect(migrate).toMatchObject({ name: 'migrate' });
+    expect(migrate?.env?.map(({ name }) => name)).toContain(`${variable}_FILE`);
+  });
+
   it.each([
     ['tls.secretName=', 'tls.secretName'],
     ['apiKeys.secretName=', 'apiKeys.secretName'],

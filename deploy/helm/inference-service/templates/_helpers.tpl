@@ -76,7 +76,7 @@ inference_service:
 {{- if and $values.serviceMonitor.enabled (eq ($config.auth.metrics | default "open") "protected") (ne $config.auth.mode "none") (not $values.serviceMonitor.apiKeySecret.name) }}
 {{- fail "config.auth.metrics is protected: name a key with the scope metrics:read in serviceMonitor.apiKeySecret, or set config.auth.metrics=open" }}
 {{- end }}
-{{- if and $values.migrate.enabled (not (or $values.migrate.databaseUrlSecret.name $values.secrets.DATABASE_URL)) }}
+{{- if and $values.migrate.enabled (not (or $values.migrate.databaseUrlSecret.name (hasKey $values.secrets "DATABASE_URL") (hasKey $values.secrets "INFERENCE_SERVICE__DATABASE__URL"))) }}
 {{- fail "migrate.enabled: name the database in secrets.DATABASE_URL or migrate.databaseUrlSecret" }}
 {{- end }}
 {{- end }}
