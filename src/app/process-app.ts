@@ -33,6 +33,7 @@ import { redisObserver } from '../observability/redis-observer.js';
 import type { AdmissionControl } from '../overload/index.js';
 import { TensorInference, PredictionPipeline, type TensorService } from '../prediction/index.js';
 import { systemClock } from '../shared/clock.js';
+import { systemTimers } from '../shared/timers.js';
 import { Lifecycle } from './lifecycle.js';
 import { openAccess, type Access } from './open-access.js';
 import { openAdmission } from './open-admission.js';
@@ -236,6 +237,7 @@ export class ProcessApp implements Omit<Service, 'crashed'> {
       countBatchInstances: service.rate_limit.count_batch_instances,
       observer: httpObserver(metrics.instruments, logger),
       clock: systemClock,
+      timers: systemTimers,
       beginTrace: tracing?.begin,
       version: packageVersion(),
     });

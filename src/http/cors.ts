@@ -22,7 +22,7 @@ export class Cors {
     if (origin === undefined || !(this.#origins.has(origin) || this.#origins.has('*'))) return false;
     request.exchange.corsOrigin = origin;
     const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
-    if (isPreflight) reply.headers(preflightHeaders);
+    if (isPreflight) reply.raw.setHeaders(new Headers(preflightHeaders));
     return isPreflight;
   }
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../shared/clock.js';
 import type { ServiceError } from '../shared/errors.js';
@@ -92,10 +93,11 @@ export class Responder {
     const durationMs = this.#parts.clock.monotonic() - exchange.arrivedAt;
     const clientGone = reply.raw.destroyed;
     const headers = this.headersOf(exchange, { content, error, durationMs });
-    if (this.draining) reply.header('connection', 'close');
-    reply.code(content.status).headers(headers);
-    if (request.raw.complete || !closesConnection(request, reply)) reply.send(content.body);
-    else afterUnreadBody(request.raw, () => void reply.send(content.body));
+    // Whoever sends more than is read does not know that the rest is thrown away.
+    if (this.draining || error?.code === 'PAYLOAD_TOO_LARGE') headers['connection'] = 'close';
+    reply.hijack();
+    if (request.raw.complete || !closesConnection(reply.raw, headers)) write(reply.raw, headers, content);
+    else afterUnreadBody(request.raw, () => write(reply.raw, headers, content));
     const method = commonMethods.has(request.method) ? request.method : 'other';
     this.end(exchange, { status: content.status, error, durationMs, clientGone, route: routeOf(request), method });
   }
@@ -116,8 +118,14 @@ interface Failed {
 
 type Outcome = Pick<FinishedHttpRequest, 'status' | 'error' | 'durationMs' | 'clientGone' | 'route' | 'method'>;
 
-function closesConnection(request: FastifyRequest, reply: FastifyReply): boolean {
-  return reply.getHeader('connection') === 'close' || !reply.raw.shouldKeepAlive || request.raw.httpVersionMinor === 0;
+function closesConnection(response: ServerResponse, headers: Readonly<Record<string, string>>): boolean {
+  return headers['connection'] === 'close' || !response.shouldKeepAlive || response.req.httpVersionMinor === 0;
+}
+
+/** Past Fastify's reply, which would look at each header and at the body once more. */
+function write(response: ServerResponse, headers: Record<string, string>, { status, body }: ReplyContent): void {
+  if (status !== 204) headers['content-length'] = String(Buffer.byteLength(body));
+  response.writeHead(status, headers).end(body);
 }
 
 function routeOf(request: FastifyRequest): string {

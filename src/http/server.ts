@@ -5,6 +5,7 @@ import type { Authenticator, RateLimiter } from '../access/index.js';
 import type { ModelCatalogue, ModelControl } from '../models/index.js';
 import type { PredictionService, TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
+import type { Timers } from '../shared/timers.js';
 import type { Admission } from './admission.js';
 import { Cors } from './cors.js';
 import { Exchange, ResponsePeer } from './exchange.js';
@@ -29,6 +30,7 @@ import { modelRoutes } from './routes/models.js';
 import { predictRoutes } from './routes/predict.js';
 import { webhookRoutes, type MlflowWebhook } from './routes/webhooks.js';
 import { minVersion, TlsCertificates } from './tls-certificates.js';
+import { Turn } from './turn.js';
 import { unmatched } from './unmatched.js';
 
 export interface HttpServerParts {
@@ -56,6 +58,7 @@ export interface HttpServerParts {
   readonly mlflowWebhook?: MlflowWebhook | undefined;
   readonly observer: HttpObserver;
   readonly clock: Clock;
+  readonly timers: Timers;
   /** The traceparent of a trace that begins here, or undefined; absent where none ever does. */
   readonly beginTrace?: (() => string | undefined) | undefined;
   /** The program's version, for the OpenAPI document. */
@@ -86,12 +89,14 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
   };
   const responder = new Responder({ clock: parts.clock, observer: parts.observer, policy });
   const protocolErrors = new ProtocolErrors({ clock: parts.clock, observer: parts.observer, policy });
-  const app = createApp(parts, { responder, protocolErrors, certificates });
+  const turn = new Turn(parts.timers);
+  const edge: Edge = { responder, protocolErrors, certificates, turn };
+  const app = createApp(parts, edge);
   addHooks(app, parts, responder);
-  addRoutes(app, parts, responder);
+  addRoutes(app, parts, edge);
   await app.ready();
   const listener = takesExpressLane(parts)
-    ? new ExpressLane({ ...parts, app, responder, protocolErrors, call: predictCall(callPartsOf(parts)) })
+    ? new ExpressLane({ ...parts, ...edge, app, call: predictCall(callPartsOf(parts)) })
     : new OrdinaryListener(app);
   return new FastifyHttpServer({ app, responder, certificates, listener });
 }
@@ -108,6 +113,7 @@ interface Edge {
   readonly responder: Responder;
   readonly protocolErrors: ProtocolErrors;
   readonly certificates: TlsCertificates | undefined;
+  readonly turn: Turn;
 }
 
 function createApp(
@@ -165,10 +171,16 @@ function newExchange(
   return new Exchange({ headers: raw.headers, peer: new ResponsePeer(reply.raw), arrivedAt, beginTrace });
 }
 
-function addRoutes(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
+function addRoutes(app: FastifyInstance, parts: HttpServerParts, { responder, turn }: Edge): void {
   const { options, authenticator } = parts;
   const callParts = callPartsOf(parts);
-  predictRoutes(app, { single: predictCall(callParts), batch: predictBatchCall(callParts), responder });
+  predictRoutes(app, {
+    single: predictCall(callParts),
+    batch: predictBatchCall(callParts),
+    responder,
+    turn,
+    maxBodyBytes: options.max_body_bytes,
+  });
   modelRoutes(app, { ...parts, responder });
   if (options.open_inference) {
     openInferenceRoutes(app, { ...parts, responder, maxTimeoutMs: options.max_timeout_ms });

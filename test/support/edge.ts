@@ -7,6 +7,7 @@ import { httpOptions, type HttpOptions } from '../../src/http/options.js';
 import type { ModelCatalogue, ModelDescription } from '../../src/models/index.js';
 import type { BatchReply, CallContext, PredictionReply, PredictionService } from '../../src/prediction/index.js';
 import { systemClock } from '../../src/shared/clock.js';
+import { systemTimers } from '../../src/shared/timers.js';
 import { ServiceError } from '../../src/shared/errors.js';
 import { laneOptions } from './express-lane.js';
 
@@ -30,6 +31,7 @@ export function edgeParts({ options, ...overrides }: EdgeOverrides = {}): HttpSe
     countBatchInstances: false,
     observer: new RecordingHttpObserver(),
     clock: systemClock,
+    timers: systemTimers,
     version: '0.0.0',
     ...overrides,
   };

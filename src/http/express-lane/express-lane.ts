@@ -14,6 +14,7 @@ import type { ProtocolErrors } from '../protocol-errors.js';
 import type { ReplyContent } from '../reply-content.js';
 import type { Responder } from '../responder.js';
 import { inOrder, type Step } from '../steps/step.js';
+import type { Turn } from '../turn.js';
 import type { CanonicalRequest } from './canonical-request.js';
 import { LaneConnection, type LaneEnd } from './lane-connection.js';
 import { LaneConnections, sweepMs } from './lane-connections.js';
@@ -27,6 +28,7 @@ export interface ExpressLaneParts {
   readonly protocolErrors: ProtocolErrors;
   readonly observer: HttpObserver;
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly beginTrace?: (() => string | undefined) | undefined;
 }
 
@@ -91,9 +93,15 @@ export class ExpressLane implements Listener, LaneEnd {
   }
 
   answer(connection: LaneConnection, request: CanonicalRequest): void {
-    const { clock, beginTrace, responder } = this.#parts;
+    const { clock, turn } = this.#parts;
+    const arrivedAt = clock.monotonic();
+    void turn.read().then(() => this.#answer(connection, request, arrivedAt));
+  }
+
+  #answer(connection: LaneConnection, request: CanonicalRequest, arrivedAt: number): void {
+    const { beginTrace, responder } = this.#parts;
     const { headers } = request;
-    const exchange = new Exchange({ headers, peer: connection, arrivedAt: clock.monotonic(), beginTrace });
+    const exchange = new Exchange({ headers, peer: connection, arrivedAt, beginTrace });
     this.#answerOf(exchange, connection, request).then(
       (content) => this.#send(connection, exchange, content),
       (thrown: unknown) => {

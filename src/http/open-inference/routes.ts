@@ -139,7 +139,7 @@ class OpenInferenceRoutes {
       .then((answer) => {
         if (read === undefined) throw new Error('An answer to a request that was not read');
         const content = inferReply(answer, read);
-        if (content.headerLength !== undefined) reply.header(headerLengthName, String(content.headerLength));
+        if (content.headerLength !== undefined) reply.raw.setHeader(headerLengthName, content.headerLength);
         responder.send(request, reply, content);
       })
       .catch((thrown: unknown) => responder.error(request, reply, thrown));

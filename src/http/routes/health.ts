@@ -15,7 +15,7 @@ export function healthRoutes(app: FastifyInstance, responder: Responder, readine
     const { status, checks } = readiness();
     const told = responder.draining ? 'draining' : status;
     const takesTraffic = told === 'ready' || told === 'degraded';
-    if (!takesTraffic) reply.header('retry-after', '1');
+    if (!takesTraffic) reply.raw.setHeader('retry-after', '1');
     responder.send(request, reply, jsonReply({ status: told, service: serviceName, checks }, takesTraffic ? 200 : 503));
   });
 }
