@@ -126,7 +126,17 @@ describe('what the lane reads by itself', () => {
     const seen = [first, first, second, first].map((bytes) => (reader.read(bytes) as { headers: unknown }).headers);
     expect(seen).toMatchObject([{ x: '1' }, { x: '1' }, { x: '2' }, { x: '1' }]);
     expect(seen[1]).toBe(seen[0]);
+    expect(seen[3]).toBe(seen[0]);
     expect(reader.read(withHeader('Expect: 100-continue'))).toBe('other');
+  });
+
+  it('a head that it has forgotten among a thousand others', () => {
+    const reader = new RequestReader(1000);
+    const headersOf = (value: string) => (reader.read(withHeader(`X: ${value}`)) as { headers: object }).headers;
+    const first = headersOf('first');
+    for (let i = 0; i < 1000; i++) expect(headersOf(`${i}`)).toMatchObject({ x: `${i}` });
+    expect(headersOf('first')).not.toBe(first);
+    expect(headersOf('first')).toEqual(first);
   });
 
   it('long rows of spaces in a time that grows with their length alone', () => {

@@ -15,7 +15,7 @@ import type { ReplyContent } from '../reply-content.js';
 import type { Responder } from '../responder.js';
 import { inOrder, type Step } from '../steps/step.js';
 import type { Turn } from '../turn.js';
-import type { CanonicalRequest } from './canonical-request.js';
+import { RequestReader, type CanonicalRequest } from './canonical-request.js';
 import { LaneConnection, type LaneEnd } from './lane-connection.js';
 import { LaneConnections, sweepMs } from './lane-connections.js';
 import { replyText } from './reply-text.js';
@@ -39,7 +39,7 @@ const idleCheckMs = 50;
  * not plainly that goes to the ordinary server, for the rest of its connection (docs/adr/0019-express-lane.md).
  */
 export class ExpressLane implements Listener, LaneEnd {
-  readonly maxBody: number;
+  readonly reader: RequestReader;
   readonly connections: LaneConnections;
   readonly #parts: ExpressLaneParts;
   readonly #ordinary: HttpServer;
@@ -54,7 +54,7 @@ export class ExpressLane implements Listener, LaneEnd {
     const { app, options, observer, call } = parts;
     this.#parts = parts;
     this.#ordinary = app.server;
-    this.maxBody = options.max_body_bytes;
+    this.reader = new RequestReader(options.max_body_bytes);
     this.#steps = inOrder(call.beforeBody, call.afterBody);
     this.#keepAliveSeconds = Math.floor(options.keep_alive_timeout_ms / 1000);
     this.connections = new LaneConnections(options, (connection) => this.#refuse(connection));

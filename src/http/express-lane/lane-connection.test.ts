@@ -1,13 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeSocket, turns } from '../../../test/support/fake-socket.js';
+import { RequestReader } from './canonical-request.js';
 import { LaneConnection, type LaneEnd } from './lane-connection.js';
 
 const request = (body: string) =>
   `POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
+const textOf = (text: string) => ({ text, encoding: 'utf8' as const });
+
 /** Answers nothing by itself, and writes down what it is asked. */
 class RecordingLane implements LaneEnd {
-  readonly maxBody = 1000;
+  readonly reader = new RequestReader(1000);
   readonly connections = { sweeps: 0 };
   readonly asked: string[] = [];
   readonly handedOver: string[] = [];
@@ -47,7 +50,7 @@ describe('a connection of the lane', () => {
     for (const body of ['1', '22']) {
       await client.sends(request(body));
       expect(connection.waiting).toBe('reply');
-      connection.reply(`<${body}>`, false);
+      connection.reply(textOf(`<${body}>`), false);
       expect(connection.waiting).toBe('idle');
     }
     expect([lane.asked, client.text]).toEqual([['1', '22'], '<1><22>']);
@@ -61,7 +64,7 @@ describe('a connection of the lane', () => {
       lane.connections.sweeps++;
     }
     expect(lane.asked).toEqual(['{"a":1}']);
-    connection.reply('', false);
+    connection.reply(textOf(''), false);
     lane.connections.sweeps = 1000;
     await client.sends('POST');
     lane.connections.sweeps++;
@@ -73,10 +76,10 @@ describe('a connection of the lane', () => {
     const { lane, client, connection } = open();
     await client.sends(request('1') + request('2') + request('3'));
     expect(lane.asked).toEqual(['1']);
-    connection.reply('<1>', false);
-    connection.reply('<2>', false);
+    connection.reply(textOf('<1>'), false);
+    connection.reply(textOf('<2>'), false);
     expect(connection.waiting).toBe('reply');
-    connection.reply('<3>', false);
+    connection.reply(textOf('<3>'), false);
     expect([lane.asked, client.text, connection.waiting]).toEqual([['1', '2', '3'], '<1><2><3>', 'idle']);
   });
 
@@ -93,7 +96,7 @@ describe('a connection of the lane', () => {
   it('hands over from the first byte that is not canonical, whatever was answered before', async () => {
     const { lane, client, connection } = open();
     await client.sends(request('1'));
-    connection.reply('<1>', false);
+    connection.reply(textOf('<1>'), false);
     await client.sends('P');
     await client.sends('U');
     expect(lane.handedOver).toEqual(['PU']);
@@ -108,8 +111,8 @@ describe('a connection of the lane', () => {
     expect(client.isPaused()).toBe(true);
     await client.sends(request('3'));
     expect([lane.asked, client.readableLength]).toEqual([['1'], request('3').length]);
-    connection.reply('', false);
-    connection.reply('', false);
+    connection.reply(textOf(''), false);
+    connection.reply(textOf(''), false);
     await turns();
     expect([lane.asked, connection.waiting]).toEqual([['1', '2', '3'], 'reply']);
   });
@@ -118,12 +121,12 @@ describe('a connection of the lane', () => {
     const { lane, client, connection } = open();
     client.reading = false;
     await client.sends(request('1') + request('2'));
-    connection.reply('x'.repeat(200), false);
+    connection.reply(textOf('x'.repeat(200)), false);
     await client.sends(request('3'));
     expect([connection.waiting, lane.asked]).toEqual(['reader', ['1']]);
     await client.reads();
     expect([connection.waiting, lane.asked]).toEqual(['reply', ['1', '2']]);
-    connection.reply('', false);
+    connection.reply(textOf(''), false);
     expect(lane.asked).toEqual(['1', '2', '3']);
   });
 
@@ -131,7 +134,7 @@ describe('a connection of the lane', () => {
     const { lane, client, connection } = open();
     client.reading = false;
     await client.sends(request('1') + request('2'));
-    connection.reply('<last>', true);
+    connection.reply(textOf('<last>'), true);
     await client.sends(request('3'));
     expect([connection.waiting, client.destroyed]).toEqual(['end', false]);
     await client.reads();
@@ -162,7 +165,7 @@ describe('a client that leaves', () => {
     expect(connection.gone).toBe(false);
     await client.sends(null);
     expect([connection.gone, told]).toEqual([true, ['gone']]);
-    connection.reply('<1>', false);
+    connection.reply(textOf('<1>'), false);
     expect(client.text).toBe('');
   });
 
@@ -172,7 +175,7 @@ describe('a client that leaves', () => {
     for (let i = 0; i < 20; i++) {
       await client.sends(request('1'));
       connection.onGone(() => told.push('gone'));
-      connection.reply('', false);
+      connection.reply(textOf(''), false);
     }
     expect(client.listenerCount('close')).toBeLessThan(5);
     client.destroy();
@@ -184,7 +187,7 @@ describe('a client that leaves', () => {
     const { lane, client, connection } = open();
     await client.sends(request('1'));
     await client.sends('POST /v1');
-    connection.reply('<1>', false);
+    connection.reply(textOf('<1>'), false);
     await turns();
     await client.sends(null);
     expect([client.text, lane.handedOver]).toEqual(['<1>', ['POST /v1']]);

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Peer } from '../exchange.js';
-import { RequestReader, type CanonicalRequest } from './canonical-request.js';
+import type { ReplyText } from './reply-text.js';
+import type { CanonicalRequest, RequestReader } from './canonical-request.js';
 
 /**
  * What a connection waits for: its first byte, the rest of a request, its own reply, its reader, the next request, or its end behind
@@ -10,7 +11,7 @@ export type Waiting = 'fresh' | 'partial' | 'reply' | 'reader' | 'idle' | 'end';
 
 /** What the lane does for its connections. */
 export interface LaneEnd {
-  readonly maxBody: number;
+  readonly reader: RequestReader;
   /** Sweeps so far: the clock of all waits, which costs nothing to read. */
   readonly connections: { readonly sweeps: number };
   /** Answers by one call of `connection.reply`. */
@@ -30,7 +31,6 @@ export class LaneConnection implements Peer {
   /** The sweep at which the wait began. */
   since: number;
   readonly #lane: LaneEnd;
-  readonly #reader: RequestReader;
   #unread: Buffer = noBytes;
   /** Bytes without which `#unread` need not be looked at. */
   #needed = 0;
@@ -41,7 +41,6 @@ export class LaneConnection implements Peer {
   constructor(socket: Socket, lane: LaneEnd) {
     this.socket = socket;
     this.#lane = lane;
-    this.#reader = new RequestReader(lane.maxBody);
     this.since = lane.connections.sweeps;
     socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
     socket.on('error', this.#onError).on('close', this.#onClose);
@@ -58,10 +57,10 @@ export class LaneConnection implements Peer {
   }
 
   /** Sends the reply that is waited for; `last`: and ends the connection. */
-  reply(text: string, last: boolean): void {
+  reply({ text, encoding }: ReplyText, last: boolean): void {
     this.#whenGone = undefined;
     if (this.gone) return;
-    const taken = this.socket.write(text);
+    const taken = this.socket.write(text, encoding);
     if (last) {
       this.giveUp();
       this.socket.destroySoon();
@@ -122,7 +121,7 @@ export class LaneConnection implements Peer {
   #read(): void {
     const requests: CanonicalRequest[] = [];
     for (let rest = this.#unread; rest.length > 0;) {
-      const reading = this.#reader.read(rest);
+      const reading = this.#lane.reader.read(rest);
       if (typeof reading === 'number' && requests.length === 0 && !this.socket.readableEnded)
         return this.#waitFor(reading);
       if (typeof reading !== 'object') return this.handOver();
