@@ -5,8 +5,13 @@ export function eventPaths(dataDirectory: string): { readonly files: string; rea
   return { files: join(dataDirectory, 'events'), journal: join(dataDirectory, 'journal') };
 }
 
+/** @throws TypeError when the worker's name is not letters, digits, `_` and `-`: it is part of paths. */
+export function checkWorkerName(worker: string): void {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(worker)) throw new TypeError('A worker is named by letters, digits, _ and -');
+}
+
 /**
- * The file sink of worker W writes `events-W.jsonl`; when that is full it becomes `events-W.000001.jsonl`, the next one
+ * Worker W writes `events-W.jsonl`; when that is full it becomes `events-W.000001.jsonl`, the next one
  * `events-W.000002.jsonl`, so that names tell the order.
  */
 export const activeFileName = (worker: string) => `events-${worker}.jsonl`;

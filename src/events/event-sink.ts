@@ -8,7 +8,7 @@ export interface WireEvent {
 }
 
 /**
- * Where events end. Implementations: `sinks/file-sink`, `sinks/kafka`. All of them pass `event-sink.contract.ts`.
+ * Where events end. Implementations: `sinks/kafka`. It passes `event-sink.contract.ts`.
  *
  * `deliver` resolves when every event of the batch is as safe as the sink can make it, and rejects when any may not be: the
  * publisher then sends the same batch again (at least once). One call at a time. Order is kept. It settles within a time limit

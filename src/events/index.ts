@@ -8,3 +8,4 @@ export { eventSchema } from './event-schema.js';
 export { createEventPublisher, type EventPublisherOptions } from './create-event-publisher.js';
 export { tailEvents, type TailOptions } from './reading/tail.js';
 export { eventStats, type EventStats } from './reading/stats.js';
+export { tellWaitingJournal } from './journal/undelivered.js';

@@ -17,6 +17,12 @@ export interface ReplayedJournal {
   readonly damagedSegments: number;
 }
 
+/** Events in the journal that nobody delivers, since no sink is configured. */
+export interface WaitingJournal {
+  readonly directories: number;
+  readonly bytes: number;
+}
+
 /** Facts about events, for metrics and the log. Reasons are the system's words: for operators, not for callers. */
 export interface EventsObserver {
   delivered(events: number, milliseconds: number): void;
@@ -26,8 +32,13 @@ export interface EventsObserver {
   sinkClientRenewed(reason: string): void;
   /** Called up to once for each event while events are lost: a log must thin it out. */
   dropped(reason: DropReason, events: number): void;
-  /** The journal cannot be used as it should be: until `journalRecovered` new events are held in memory only (write, open). */
+  /**
+   * The journal (without a sink: the event file) cannot be used as it should be: until `journalRecovered` new events are held in
+   * memory only (write, open).
+   */
   journalTrouble(operation: JournalOperation, reason: string): void;
   journalRecovered(): void;
   replayed(found: ReplayedJournal): void;
+  /** Told once, at the start, where anything waits. */
+  journalWaits(found: WaitingJournal): void;
 }

@@ -7,6 +7,7 @@ import type { Journal } from './journal/journal.js';
 import { EventChunks, type StoredEvent } from './journal/stored-event.js';
 import type { EventsOptions } from './options.js';
 import type { PredictionRecord } from './prediction-event.js';
+import { within } from './time-limit.js';
 import type { EventEncoder } from './wire-event.js';
 import type { Timers } from '../shared/timers.js';
 
@@ -145,16 +146,5 @@ export class QueuedEventPublisher implements EventPublisher {
     journal.retryNow();
     backlog.spill(backlog.inMemory);
     return backlog.inMemory === 0;
-  }
-}
-
-/** Settles when `work` does, or when the time is up. */
-async function within(work: Promise<unknown>, milliseconds: number, timers: Timers): Promise<void> {
-  let cancel = () => {};
-  const timeUp = new Promise<void>((resolve) => (cancel = timers.after(milliseconds, resolve)));
-  try {
-    await Promise.race([work, timeUp]);
-  } finally {
-    cancel();
   }
 }

@@ -47,6 +47,8 @@ export class EventEncoder {
     const { text: entities, key } = this.#entities(record);
     const trace = record.traceparent === undefined ? '' : `,"traceparent":${jsonString(record.traceparent)}`;
     const model = record.modelId === null ? 'null' : jsonString(record.modelId);
+    const { featuresText } = record;
+    const features = featuresText === undefined ? this.#features(record.features) : onOneLine(featuresText);
     const text =
       `{"specversion":"1.0","id":${id.slice(0, -1)}${this.#head}${time}"` +
       (record.modelId === null ? '' : `,"subject":${model}`) +
@@ -54,7 +56,7 @@ export class EventEncoder {
       (record.batchIndex === undefined ? '' : `,"batch_index":${record.batchIndex}`) +
       `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(record.modelVersion)}` +
       outcomeOf(record) +
-      `,"features":${record.featuresText ?? this.#features(record.features)},"entities":{${entities}}` +
+      `,"features":${features},"entities":{${entities}}` +
       (record.tensors === undefined ? '' : `,"tensors":${JSON.stringify(record.tensors)}`) +
       `,"latency_ms":${jsonThousandths(record.latencyMs)},"stages_ms":{${this.#stages(record.stageMs)}}` +
       `,"cache_hit":${record.cacheHit},"client_id":${nullableString(record.clientId)}${this.#environment}${trace}}}`;
@@ -116,6 +118,11 @@ export class EventEncoder {
     }
     return { text, key };
   }
+}
+
+/** An event is one line; valid JSON has line breaks only between tokens. */
+function onOneLine(json: string): string {
+  return json.includes('\n') || json.includes('\r') ? json.replace(/[\r\n]+/g, ' ') : json;
 }
 
 function originText(origin: FeatureOrigin, ageSeconds: number | null | undefined): string {

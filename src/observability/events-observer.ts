@@ -32,6 +32,11 @@ export function eventsObserver(instruments: Instruments, logger: Logger): Events
       if (events + tornTails + damagedSegments > 0)
         logger.info(facts, 'Events of an earlier run were found in the journal');
     },
+    journalWaits: (found) =>
+      logger.warn(
+        found,
+        'Events that Kafka did not take wait in the journal; they are delivered once Kafka is configured again',
+      ),
   };
 }
 
@@ -42,6 +47,6 @@ const journalTroubles: Readonly<Record<JournalOperation, string>> = {
   sync: 'The event journal could not be forced to the disk; a crash of the machine may cost its newest events',
   read: 'Events could not be read back from the journal',
   cursor: 'How far events were delivered could not be noted; a restart may deliver some of them again',
-  remove: 'A delivered part of the event journal could not be removed; it takes up space',
+  remove: 'An event file, or a delivered part of the event journal, could not be removed; it takes up space',
   adopt: 'The event journal of an earlier process could not be taken over; the next start tries again',
 };

@@ -110,11 +110,15 @@ describe('eventsObserver', () => {
     observer.journalRecovered();
     observer.replayed({ events: 0, tornTails: 0, damagedSegments: 0 });
     observer.replayed({ events: 2, tornTails: 1, damagedSegments: 0 });
+    observer.journalWaits({ directories: 1, bytes: 300 });
     expect(await series('inference_events_lost_total')).toMatchObject([
       { value: 3, labels: { reason: 'journal_full' } },
     ]);
     expect(await series('inference_event_sink_renewals_total')).toMatchObject([{ value: 1 }]);
-    expect(logged().map(({ level }) => level)).toEqual(['WARN', 'WARN', 'ERROR', 'ERROR', 'ERROR', 'INFO', 'INFO']);
+    expect(logged().map(({ level }) => level)).toEqual([
+      ...['WARN', 'WARN', 'ERROR', 'ERROR', 'ERROR', 'INFO', 'INFO', 'WARN'],
+    ]);
+    expect(logged().at(-1)).toMatchObject({ directories: 1, bytes: 300 });
     expect(logged().map(({ message }) => message)).toContain(
       'How far events were delivered could not be noted; a restart may deliver some of them again',
     );

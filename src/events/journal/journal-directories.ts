@@ -21,10 +21,7 @@ export interface JournalDirectoriesOptions {
 export class JournalDirectories {
   readonly #options: JournalDirectoriesOptions;
 
-  /** @throws TypeError when the worker's name is not letters, digits, `_` and `-`. */
   constructor(options: JournalDirectoriesOptions) {
-    if (!/^[A-Za-z0-9_-]{1,64}$/.test(options.worker))
-      throw new TypeError('A worker is named by letters, digits, _ and -');
     this.#options = options;
   }
 

@@ -1,30 +1,9 @@
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fsync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  unlinkSync,
-  writeSync,
-  writevSync,
-} from 'node:fs';
+import { constants, openSync, rmdirSync, unlinkSync, writeSync, writevSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { systemDiskFiles, type DiskFiles } from '../disk-files.js';
 
-/**
- * The file operations of the journal, so that tests can make each of them fail. All throw (or reject with) the system's error.
- * Those on the path of a prediction are synchronous: they end in the page cache. What waits for the disk is asynchronous.
- */
-export interface JournalFiles {
-  /** With its parents, 0700. */
-  makeDirectory(path: string): void;
-  list(path: string): string[];
-  rename(from: string, to: string): void;
+/** The file operations of the journal. */
+export interface JournalFiles extends DiskFiles {
   remove(path: string): void;
   removeDirectory(path: string): void;
   /** A new file (0600) to append to. */
@@ -35,24 +14,13 @@ export interface JournalFiles {
   append(fd: number, buffers: readonly Buffer[]): number;
   /** Writes at the beginning. */
   overwrite(fd: number, bytes: Buffer): void;
-  truncate(fd: number, size: number): void;
-  close(fd: number): void;
-  /** The file's data to the disk. */
-  sync(fd: number): Promise<void>;
-  /** The directory's entries to the disk. */
-  syncDirectory(path: string): Promise<void>;
   read(path: string): Promise<Buffer>;
   /** Up to `length` bytes from `position`. */
   readPart(path: string, position: number, length: number): Promise<Buffer>;
 }
 
-const dataSync = promisify(fdatasync);
-const fullSync = promisify(fsync);
-
 export const systemJournalFiles: JournalFiles = {
-  makeDirectory: (path) => void mkdirSync(path, { recursive: true, mode: 0o700 }),
-  list: (path) => readdirSync(path),
-  rename: renameSync,
+  ...systemDiskFiles,
   remove: unlinkSync,
   removeDirectory: rmdirSync,
   create: (path) => openSync(path, 'ax', 0o600),
@@ -62,17 +30,6 @@ export const systemJournalFiles: JournalFiles = {
     return only !== undefined && buffers.length === 1 ? writeSync(fd, only) : writevSync(fd, buffers);
   },
   overwrite: (fd, bytes) => void writeSync(fd, bytes, 0, bytes.length, 0),
-  truncate: ftruncateSync,
-  close: closeSync,
-  sync: dataSync,
-  async syncDirectory(path) {
-    const directory = await open(path, 'r');
-    try {
-      await fullSync(directory.fd);
-    } finally {
-      await directory.close();
-    }
-  },
   read: (path) => readFile(path),
   async readPart(path, position, length) {
     const file = await open(path, 'r');

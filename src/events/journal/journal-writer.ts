@@ -4,14 +4,14 @@ import type { Clock } from '../../shared/clock.js';
 import type { JournalOperation } from '../observer.js';
 import type { JournalFiles } from './journal-files.js';
 import type { JournalLog } from './journal-log.js';
-import type { JournalSync } from './journal-sync.js';
+import type { DiskSync } from '../disk-sync.js';
 import type { Segment } from './segment.js';
 import { contiguousBuffers, type StoredEvent } from './stored-event.js';
 
 export interface JournalWriterOptions {
   readonly files: JournalFiles;
   readonly clock: Clock;
-  readonly sync: JournalSync;
+  readonly sync: DiskSync;
   readonly segmentBytes: number;
   readonly onTrouble: (operation: JournalOperation, reason: string) => void;
   readonly onRecovered: () => void;

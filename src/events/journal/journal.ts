@@ -6,7 +6,7 @@ import type { EventsOptions } from '../options.js';
 import { JournalDirectories } from './journal-directories.js';
 import type { JournalFiles } from './journal-files.js';
 import { JournalLog, type BatchLimits, type JournalRead } from './journal-log.js';
-import { JournalSync } from './journal-sync.js';
+import { DiskSync } from '../disk-sync.js';
 import { JournalWriter } from './journal-writer.js';
 import type { ProcessTable } from './process-table.js';
 import type { StoredEvent } from './stored-event.js';
@@ -32,7 +32,7 @@ const largestSegmentBytes = 8 * 1024 * 1024;
 export class Journal {
   readonly #options: JournalOptions;
   readonly #directories: JournalDirectories;
-  readonly #sync: JournalSync;
+  readonly #sync: DiskSync;
   readonly #own: JournalLog;
   readonly #writer: JournalWriter;
   #adopted: JournalLog[] = [];
@@ -45,7 +45,7 @@ export class Journal {
     const { files, clock, timers, observer, events } = options;
     this.#options = options;
     this.#directories = new JournalDirectories(options);
-    this.#sync = new JournalSync({
+    this.#sync = new DiskSync({
       files,
       timers,
       policy: events.journal_fsync,

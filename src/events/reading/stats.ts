@@ -1,13 +1,10 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPlainObject } from '../../shared/json.js';
 import { eventFiles, eventPaths } from '../event-paths.js';
-import { parseCursor } from '../journal/cursor.js';
 import { listOrNone } from '../journal/journal-directories.js';
 import { systemJournalFiles } from '../journal/journal-files.js';
-import { cursorName } from '../journal/journal-log.js';
 import { readRecord } from '../journal/record-format.js';
-import { newSegment, segmentNumbers } from '../journal/segment.js';
+import { readIfThere, undeliveredSegments } from '../journal/undelivered.js';
 import { parseEvent, readLines } from './event-lines.js';
 
 export interface EventCount {
@@ -82,14 +79,8 @@ async function journalBacklog(root: string): Promise<EventStats['journal']> {
 }
 
 async function addDirectory(directory: string, backlog: Backlog): Promise<void> {
-  const names = await readdir(directory).catch(noSuchFile<string[]>([]));
-  const cursorBytes = names.includes(cursorName) ? await readIfThere(join(directory, cursorName)) : Buffer.alloc(0);
-  const cursor = parseCursor(cursorBytes);
-  for (const number of segmentNumbers(names)) {
-    if (cursor !== undefined && number < cursor.segment) continue;
-    const bytes = await readIfThere(newSegment(directory, number).path);
-    addRecords(bytes, cursor?.segment === number ? cursor.offset : 0, backlog);
-  }
+  for (const { path, offset } of await undeliveredSegments(directory))
+    addRecords(await readIfThere(path), offset, backlog);
 }
 
 function addRecords(bytes: Buffer, offset: number, backlog: Backlog): void {
@@ -102,16 +93,4 @@ function addRecords(bytes: Buffer, offset: number, backlog: Backlog): void {
     if (time !== null && (backlog.oldest === null || time < backlog.oldest)) backlog.oldest = time;
     at = record.end;
   }
-}
-
-/** The service may remove a file between its listing and its reading. */
-function readIfThere(path: string): Promise<Buffer> {
-  return systemJournalFiles.read(path).catch(noSuchFile(Buffer.alloc(0)));
-}
-
-function noSuchFile<T>(nothing: T): (thrown: NodeJS.ErrnoException) => T {
-  return (thrown) => {
-    if (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR') return nothing;
-    throw thrown;
-  };
 }

@@ -1,7 +1,13 @@
 import { createEventPublisher } from '../../../src/events/create-event-publisher.js';
 import type { EventPublisher } from '../../../src/events/event-publisher.js';
 import type { EventSink, WireEvent } from '../../../src/events/event-sink.js';
-import type { DropReason, EventsObserver, JournalOperation, ReplayedJournal } from '../../../src/events/observer.js';
+import type {
+  DropReason,
+  EventsObserver,
+  JournalOperation,
+  ReplayedJournal,
+  WaitingJournal,
+} from '../../../src/events/observer.js';
 import type { EventsOptions, EventStreamOptions } from '../../../src/events/options.js';
 import type { PredictionRecord } from '../../../src/events/prediction-event.js';
 import { ManualClock } from '../../../src/shared/clock.js';
@@ -17,6 +23,7 @@ export class RecordingObserver implements EventsObserver {
   recoveries = 0;
   replays: ReplayedJournal[] = [];
   renewals: string[] = [];
+  waiting: WaitingJournal[] = [];
 
   delivered(events: number): void {
     this.deliveredEvents += events;
@@ -38,6 +45,9 @@ export class RecordingObserver implements EventsObserver {
   }
   replayed(found: ReplayedJournal): void {
     this.replays.push(found);
+  }
+  journalWaits(found: WaitingJournal): void {
+    this.waiting.push(found);
   }
 }
 

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../shared/clock.js';
-import { ManualTimers } from '../../../test/support/events/manual-timers.js';
-import { MemoryFiles } from '../../../test/support/events/memory-files.js';
-import { JournalSync } from './journal-sync.js';
+import { ManualClock } from '../shared/clock.js';
+import { ManualTimers } from '../../test/support/events/manual-timers.js';
+import { MemoryFiles } from '../../test/support/events/memory-files.js';
+import { DiskSync } from './disk-sync.js';
 
 function setUp(policy: 'never' | 'interval' | 'always') {
   const files = new MemoryFiles();
   const timers = new ManualTimers(new ManualClock());
   const failures: string[] = [];
-  const sync = new JournalSync({ files, policy, timers, onFailure: (reason) => failures.push(reason) });
+  const sync = new DiskSync({ files, policy, timers, onFailure: (reason) => failures.push(reason) });
   return { files, timers, failures, sync };
 }
 
-describe('syncing the journal', () => {
+describe('syncing to the disk', () => {
   it('closes a file only after the sync of its last write', async () => {
     const { files, sync, timers, failures } = setUp('always');
     const first = files.create('/one');

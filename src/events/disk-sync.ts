@@ -1,10 +1,10 @@
-import { messageOf } from '../../shared/errors.js';
-import type { EventsOptions } from '../options.js';
-import type { JournalFiles } from './journal-files.js';
-import type { Timers } from '../../shared/timers.js';
+import { messageOf } from '../shared/errors.js';
+import type { EventsOptions } from './options.js';
+import type { DiskFiles } from './disk-files.js';
+import type { Timers } from '../shared/timers.js';
 
-export interface JournalSyncOptions {
-  readonly files: JournalFiles;
+export interface DiskSyncOptions {
+  readonly files: DiskFiles;
   readonly policy: EventsOptions['journal_fsync'];
   readonly timers: Timers;
   readonly onFailure: (reason: string) => void;
@@ -16,8 +16,8 @@ const intervalMs = 1000;
  * Brings what was written to the disk, by `journal_fsync`, off the event loop. One sync runs at a time; writes made meanwhile
  * share the next one. It also closes files, since one may be closed only when its last sync is done.
  */
-export class JournalSync {
-  readonly #options: JournalSyncOptions;
+export class DiskSync {
+  readonly #options: DiskSyncOptions;
   readonly #dirty = new Set<number>();
   readonly #retired = new Set<number>();
   readonly #newDirectories = new Set<string>();
@@ -25,7 +25,7 @@ export class JournalSync {
   #next: Promise<void> | undefined;
   #timer: (() => void) | undefined;
 
-  constructor(options: JournalSyncOptions) {
+  constructor(options: DiskSyncOptions) {
     this.#options = options;
   }
 
@@ -42,7 +42,8 @@ export class JournalSync {
 
   /** Under `always`: settles when all that was written is on the disk. Never rejects. Otherwise there is nothing to wait for. */
   written(): Promise<void> | undefined {
-    return this.#options.policy === 'always' && this.#dirty.size > 0 ? this.flush() : undefined;
+    if (this.#options.policy !== 'always') return undefined;
+    return this.#dirty.size > 0 ? this.flush() : this.#running;
   }
 
   /** No more writes to `fd`: it is closed after its last sync. */
