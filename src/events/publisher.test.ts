@@ -1,12 +1,50 @@
 import { describe, expect, it } from 'vitest';
+import { eventPublisherContract, type ArrivedEvent } from './event-publisher.contract.js';
+import { eventSinkContract } from './event-sink.contract.js';
 import { EventsRefusedError } from './event-sink.js';
 import {
   accountsHold,
   idsFrom,
   Machine,
+  MemorySink,
   predictionRecord,
   recordAll,
 } from '../../test/support/events/publisher-fixture.js';
+
+eventPublisherContract('QueuedEventPublisher', ({ durability, bufferSize }) => {
+  const machine = new Machine();
+  const { files, timers } = machine;
+  const life = machine.start({ buffer_size: bufferSize }, { durability });
+  const { publisher, observer, sink } = life;
+  return {
+    ...{ publisher, observer },
+    turn: () => timers.turn(),
+    wait: () => timers.advance(60_000),
+    arrived: () => sink.received.map(({ json }) => JSON.parse(json.toString()) as ArrivedEvent),
+    break() {
+      for (const operation of ['create', 'append'] as const) files.faults.set(operation, 'ENOSPC');
+      sink.failure = new Error('down');
+    },
+    mend() {
+      files.faults.clear();
+      sink.failure = undefined;
+    },
+    cleanUp: () => undefined,
+  };
+});
+
+eventSinkContract('MemorySink', () => {
+  const sink = new MemorySink();
+  return Promise.resolve({
+    sink,
+    received: () => Promise.resolve(sink.received.map(({ json }) => JSON.parse(json.toString()) as unknown)),
+    breakOnce() {
+      sink.failure = new Error('down');
+      return () => Promise.resolve(void (sink.failure = undefined));
+    },
+    cleanUp: () => sink.close(),
+  });
+});
 
 describe('a publisher with a journal', () => {
   it('settles all records of a turn by one write, at the end of the turn', async () => {

@@ -71,8 +71,10 @@ export class QueuedEventPublisher implements EventPublisher {
 
   /** unhealthy: events can neither be delivered nor written to disk, and are lost when memory is full. */
   health(): 'healthy' | 'degraded' | 'unhealthy' {
-    const { journal, sender } = this.#options;
-    const isBlocked = journal.inTrouble || journal.full;
+    const { journal, sender, backlog, durability } = this.#options;
+    // With `durability: memory` the disk is used, and found to work again, only when memory is full.
+    const isDiskUsed = durability === 'journal' || backlog.inMemory > 0;
+    const isBlocked = isDiskUsed && (journal.inTrouble || journal.full);
     if (isBlocked && sender.failing) return 'unhealthy';
     return isBlocked || sender.failing ? 'degraded' : 'healthy';
   }

@@ -97,6 +97,12 @@ describe('an event', () => {
     expect([data.features, data.feature_origins]).toEqual([{ credit_score: 3 }, undefined]);
   });
 
+  it('is one line, also where that text is several', () => {
+    const featuresText = '{\r\n\t"credit_score":\n 3.0 }';
+    expect(shown.encode(predictionRecord(1, { featuresText })).text).not.toMatch(/[\r\n]/);
+    expect(parse(shown, predictionRecord(1, { featuresText })).data.features).toEqual({ credit_score: 3 });
+  });
+
   it('has the first entity as its key, else the request', () => {
     expect(shown.encode(predictionRecord(1)).key).toBe('A-1');
     expect(shown.encode(predictionRecord(1, { entities: [] })).key).toBe('request-1');

@@ -17,7 +17,7 @@ export interface UndeliveredSegment {
 
 /** Looks at a journal directory from outside, also while its owner works. */
 export async function undeliveredSegments(directory: string): Promise<UndeliveredSegment[]> {
-  const names = await orIfGone(readdir(directory), []);
+  const names = await orIfGone<string[], string[]>(readdir(directory), []);
   const cursor = names.includes(cursorName) ? parseCursor(await readIfThere(join(directory, cursorName))) : undefined;
   return segmentNumbers(names)
     .filter((number) => cursor === undefined || number >= cursor.segment)

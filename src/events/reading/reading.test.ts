@@ -10,7 +10,7 @@ import {
   RecordingObserver,
 } from '../../../test/support/events/publisher-fixture.js';
 import { createEventPublisher } from '../create-event-publisher.js';
-import { FileSink } from '../sinks/file-sink.js';
+import { tellWaitingJournal } from '../journal/undelivered.js';
 import { eventStats } from './stats.js';
 import { tailEvents } from './tail.js';
 
@@ -18,7 +18,7 @@ let directory: string;
 beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'events-'))));
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-function publisher(sink: MemorySink | FileSink) {
+function publisher(sink?: MemorySink) {
   return createEventPublisher({
     stream: { enabled: true, buffer_size: 1000, flush_interval_ms: 5 },
     events: eventsDefaults,
@@ -107,7 +107,7 @@ describe('statistics', () => {
   });
 
   it('count delivered events by model, status and error code, repeats once', async () => {
-    const events = publisher(new FileSink({ directory, worker: '1', events: eventsDefaults }));
+    const events = publisher();
     for (const number of [1, 2, 3, 3]) await events.record(predictionRecord(number));
     await events.record(predictionRecord(4, { status: 'error', errorCode: 'INVALID_REQUEST', modelId: null }));
     await events.close(5000);
@@ -137,5 +137,28 @@ describe('statistics', () => {
     expect(journal.bytes).toBeGreaterThan(1000);
     await events.close(1000);
     expect((await eventStats({ dataDirectory: directory })).journal.events).toBe(3);
+    const observer = new RecordingObserver();
+    await tellWaitingJournal(directory, observer);
+    expect(observer.waiting).toEqual([{ directories: 1, bytes: expect.any(Number) as number }]);
+    // Sizes of files: what was delivered of the segment is not in it.
+    expect(observer.waiting[0]?.bytes).toBe(journal.bytes);
+  });
+});
+
+describe('what waits in the journal', () => {
+  it('is not worth a word where nothing does', async () => {
+    const observer = new RecordingObserver();
+    await tellWaitingJournal(directory, observer);
+    await mkdir(join(directory, 'journal', 'one_1.closed'), { recursive: true });
+    await writeFile(join(directory, 'journal', 'a file'), '');
+    await tellWaitingJournal(directory, observer);
+    expect([observer.waiting, observer.troubles]).toEqual([[], []]);
+  });
+
+  it('and cannot be read is told', async () => {
+    const observer = new RecordingObserver();
+    await writeFile(join(directory, 'journal'), 'a file where the folder should be');
+    await tellWaitingJournal(directory, observer);
+    expect(observer.troubles).toEqual(['read']);
   });
 });

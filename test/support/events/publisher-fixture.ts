@@ -51,7 +51,7 @@ export class RecordingObserver implements EventsObserver {
   }
 }
 
-/** Takes what it gets, unless told to fail or to hang. */
+/** Takes what it gets until it is closed, unless told to fail or to hang. */
 export class MemorySink implements EventSink {
   readonly received: WireEvent[] = [];
   batches = 0;
@@ -61,6 +61,7 @@ export class MemorySink implements EventSink {
   #isHolding = false;
 
   async deliver(batch: readonly WireEvent[]): Promise<void> {
+    if (this.closed) throw new Error('The sink is closed');
     this.batches++;
     if (this.#isHolding) await new Promise<void>((resolve) => this.#held.push(resolve));
     if (this.failure !== undefined) throw this.failure;
@@ -174,7 +175,7 @@ export const idsFrom = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => `event-${from + index}`);
 
 /** Records the events `from`, …, `to` - 1; the answer counts how many of their promises have settled. */
-export function recordAll({ publisher }: Life, from: number, to: number): { settled: number } {
+export function recordAll({ publisher }: Pick<Life, 'publisher'>, from: number, to: number): { settled: number } {
   const outcome = { settled: 0 };
   for (let number = from; number < to; number++) {
     void publisher.record(predictionRecord(number))?.then(() => outcome.settled++);
