@@ -7,13 +7,15 @@ export const eventStreamOptions = Type.Object(
       default: 1000,
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Events held in memory at most; beyond it the oldest go to the journal, or are dropped and counted.',
+      description:
+        'Events held in memory at most; beyond it they go to the disk, or the oldest are dropped and counted.',
     }),
     flush_interval_ms: Type.Integer({
       default: 100,
       minimum: 1,
       maximum: 60_000,
-      description: 'Longest wait before waiting events are sent to the sink (at 500 they are sent at once).',
+      description:
+        'Longest wait before waiting events are sent to Kafka (at 500 they are sent at once). Without Kafka, and with durability memory: before they are written to the event file.',
     }),
   },
   { description: 'Event delivery.' },
@@ -33,18 +35,18 @@ export const eventsOptions = Type.Object(
     journal_fsync: either(['never', 'interval', 'always'], {
       default: 'interval',
       description:
-        'What a crash of the machine costs: never: the page cache; interval: up to one second; always: nothing.',
+        'What a crash of the machine costs, of the journal or the event file: never: the page cache; interval: up to one second; always: nothing.',
     }),
     journal_max_bytes: Type.Integer({
       default: 1_073_741_824,
       minimum: 1_048_576,
       description:
-        'Size of the journal of one worker. Beyond it events wait in memory (buffer_size); beyond that, new ones are dropped and counted.',
+        'With Kafka: size of the journal of one worker. Beyond it events wait in memory (buffer_size); beyond that, new ones are dropped and counted.',
     }),
     file_max_bytes: Type.Integer({
       default: 134_217_728,
       minimum: 65_536,
-      description: 'The event file is rotated at this size.',
+      description: 'Without Kafka: the event file is rotated at this size.',
     }),
     file_keep: Type.Integer({
       default: 8,
@@ -61,7 +63,7 @@ export const eventsOptions = Type.Object(
     ),
     source: Type.String({ default: '/inference-service', description: 'CloudEvents source.' }),
   },
-  { description: 'Events and their journal.' },
+  { description: 'Events, their journal (with Kafka) and their file (without).' },
 );
 export type EventsOptions = Static<typeof eventsOptions>;
 

@@ -44,6 +44,11 @@ describe('demand 34: SIGTERM while the sink is out of reach and requests hang', 
     });
     expect(Number(summary?.['milliseconds'])).toBeLessThan(5500);
     expect(existsSync(path.join(data, 'journal')) && readdirSync(path.join(data, 'journal')).length).toBeGreaterThan(0);
+    // Without Kafka they stay where they are, and the service says so.
+    const next = await startService({ data, args: oneModel });
+    await eventually(() => next.output().includes('Events that Kafka did not take wait in the journal'));
+    expect(linesOf(next).filter(({ bytes }) => Number(bytes) > 0)).toMatchObject([{ level: 'WARN', directories: 1 }]);
+    expect(await next.stop()).toBe(0);
   });
 
   it('ends at once at the second signal', async () => {
