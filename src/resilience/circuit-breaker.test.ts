@@ -5,8 +5,19 @@ import { CircuitBreaker, isRefusal, type BreakerOptions, type BreakerState, type
 
 const options: BreakerOptions = { failureThreshold: 0.5, recoveryMs: 60_000 };
 
+/** Its wall clock may be set, forwards and back. */
+class SettableClock extends ManualClock {
+  #set = 0;
+  override now(): number {
+    return super.now() + this.#set;
+  }
+  set(milliseconds: number): void {
+    this.#set += milliseconds;
+  }
+}
+
 function setUp(rest: Partial<BreakerOptions> = {}) {
-  const clock = new ManualClock();
+  const clock = new SettableClock();
   const changes: BreakerState[] = [];
   const onChange = (state: BreakerState) => void changes.push(state);
   const breaker = new CircuitBreaker({ ...options, ...rest }, { clock, onChange, random: () => 0 });
@@ -114,6 +125,31 @@ describe('CircuitBreaker', () => {
     clock.advance(60_000);
     permit().succeeded();
     expect(breaker.state).toBe('closed');
+  });
+
+  it('does not count what it refused itself (opossum 9 opens by that)', () => {
+    const { clock, breaker, fail, permit, succeed, refused } = setUp();
+    const refusals = () => Array.from({ length: 1000 }, refused).every(Boolean);
+    fail(10);
+    expect(refusals()).toBe(true);
+    clock.advance(60_000);
+    const probes = [permit(), permit(), permit()];
+    expect(refusals()).toBe(true);
+    probes.forEach((probe) => probe.succeeded());
+    expect(breaker.state).toBe('closed');
+    succeed(5);
+    fail(4);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('does not move when the wall clock is set (cockatiel 3 does)', () => {
+    const { clock, breaker, fail } = setUp();
+    fail(9);
+    clock.set(-3_600_000);
+    fail(1);
+    expect(breaker.state).toBe('open');
+    clock.set(7_200_000);
+    expect(breaker.acquire()).toEqual({ retryAfterMs: 60_000 });
   });
 
   it('opens for longer each time that the try fails, to five times', () => {
@@ -227,6 +263,13 @@ describe('demand 11: the breaker equals its reference', () => {
         ms: fc.constantFrom(1, 999, 5000, 10_000, 60_000, 400_000),
       }),
     },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('set the clock' as const),
+        ms: fc.constantFrom(-3_600_000, -1000, 1000, 3_600_000),
+      }),
+    },
   );
 
   it('over 10,000 runs', () => {
@@ -238,6 +281,7 @@ describe('demand 11: the breaker equals its reference', () => {
         for (const each of steps) {
           const now = clock.monotonic();
           if (each.do === 'wait') clock.advance(each.ms);
+          else if (each.do === 'set the clock') clock.set(each.ms);
           else if (each.do === 'acquire') {
             const answer = breaker.acquire();
             const generation = reference.acquire(now);

@@ -4,27 +4,22 @@ import { connect, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Canaries, personalRow, personalViews } from '../support/canaries.js';
 import { oneModel, oneRequest } from '../support/one-model.js';
 import { makeKey, runProgram } from '../support/program.js';
-import { eventually, get, launchService, post, temporaryFolder, type Service } from '../support/service.js';
+import {
+  eventually,
+  get,
+  launchService,
+  post,
+  temporaryFolder,
+  type Answer,
+  type Service,
+} from '../support/service.js';
 
-/** Every canary is a text of its own, so that a leak says where it came in. */
-const canaries = new Set<string>();
-function canary(place: string): string {
-  const text = `Canary${place}${Math.random().toString(36).slice(2, 12)}`;
-  canaries.add(text);
-  return text;
-}
-
-const views = `applicant_profile:
-  entity: applicant_id
-  table: applicant_profile
-  key: applicant_id
-  timestamp: updated_at
-  on_missing: fail
-  pii: true
-  features: {consumer_credit_score: integer, mortgage_credit_score: integer, public_bad_credit_record: boolean}
-`;
+const canaries = new Canaries();
+const canary = (place: string): string => canaries.make(place);
+const storedKey = canary('StoredKey');
 
 let service: Service;
 let key: string;
@@ -48,10 +43,9 @@ beforeAll(async () => {
 
   const data = temporaryFolder('canary');
   const features = path.join(data, 'views.yaml');
-  writeFileSync(features, views);
+  writeFileSync(features, personalViews);
   const row = path.join(data, 'rows.csv');
-  const columns = 'applicant_id,consumer_credit_score,mortgage_credit_score,public_bad_credit_record,updated_at';
-  writeFileSync(row, `${columns}\n${canary('StoredKey')},5,2,false,1998-12-31T00:00:00Z\n`);
+  writeFileSync(row, personalRow(storedKey));
   const store = ['--features', features, '--data', data];
   await runProgram('features', 'import', row, '--view', 'applicant_profile', ...store);
   ({ secret: key } = await makeKey(data));
@@ -80,6 +74,17 @@ afterAll(async () => {
   issuer.close();
 });
 
+/** All replies, heads and bodies. */
+const replies: string[] = [];
+function heard({ headers, body }: Answer): void {
+  replies.push(JSON.stringify([...headers]), JSON.stringify(body));
+}
+async function send(url: string, body: unknown, headers: Record<string, string>): Promise<Answer> {
+  const answer = await post(url, body, headers);
+  heard(answer);
+  return answer;
+}
+
 /** Raw, for what no client library would send. */
 function sendRaw(text: string): Promise<void> {
   const { hostname, port } = new URL(service.url);
@@ -99,28 +104,22 @@ function textOf(folder: string): string {
     .join('\n');
 }
 
-function expectNone(where: string, text: string): void {
-  expect(text.length, where).toBeGreaterThan(100);
-  for (const text_ of canaries) expect(text.includes(text_), `${text_} in ${where}`).toBe(false);
-}
-
 describe('demand 4: no canary in any output', () => {
   it('on the happy path', async () => {
     const url = `${service.url}/v1/predict`;
     const { features } = oneRequest as { features: Record<string, unknown> };
     const { consumer_credit_score: _a, mortgage_credit_score: _b, public_bad_credit_record: _c, ...inline } = features;
-    const [stored] = canaries;
-    const byEntity = { ...oneRequest, features: inline, entities: { applicant_id: stored } };
+    const byEntity = { ...oneRequest, features: inline, entities: { applicant_id: storedKey } };
     const headers = {
       'x-note': canary('Header'),
       'user-agent': canary('UserAgent'),
       cookie: `session=${canary('Cookie')}`,
     };
-    expect((await post(url, byEntity, { ...headers, 'x-api-key': key })).status).toBe(200);
+    expect((await send(url, byEntity, { ...headers, 'x-api-key': key })).status).toBe(200);
     const bearer = `Bearer ${await token({ note: canary('Claim'), email: `${canary('Mail')}@example.org` })}`;
     canaries.add(bearer.slice(7));
-    expect((await post(url, oneRequest, { ...headers, authorization: bearer })).status).toBe(200);
-    await get(`${service.url}/v1/models?access_token=${canary('Query')}`, { 'x-api-key': key });
+    expect((await send(url, oneRequest, { ...headers, authorization: bearer })).status).toBe(200);
+    heard(await get(`${service.url}/v1/models?access_token=${canary('Query')}`, { 'x-api-key': key }));
   });
 
   it('on failing paths', async () => {
@@ -138,8 +137,8 @@ describe('demand 4: no canary in any output', () => {
       { ...oneRequest, entities: { [canary('EntityName')]: 'x' } },
       { ...oneRequest, features: canary('NoObject') },
     ];
-    for (const body of bodies) expect((await post(url, body, known)).status).toBeGreaterThanOrEqual(400);
-    await post(`${url}/batch`, { model_id: 'mortgage_denial', instances: bodies.slice(1) }, known);
+    for (const body of bodies) expect((await send(url, body, known)).status).toBeGreaterThanOrEqual(400);
+    await send(`${url}/batch`, { model_id: 'mortgage_denial', instances: bodies.slice(1) }, known);
     const headers = [
       { 'x-api-key': canary('WrongKey') },
       { 'x-api-key': `isk_live_${canary('WrongKey')}` },
@@ -153,10 +152,10 @@ describe('demand 4: no canary in any output', () => {
       { ...known, 'content-encoding': canary('Encoding') },
       { ...known, 'x-forwarded-for': canary('Forwarded') },
     ];
-    for (const each of headers) await post(url, oneRequest, each);
+    for (const each of headers) await send(url, oneRequest, each);
     for (const each of ['Path', 'Nul%00', '..%2f'])
       for (const where of ['/', '/v1/models/', '/v1/models/mortgage_denial/versions/'])
-        await get(`${service.url}${where}${each}${canary(`Path`)}?key=${canary('PathQuery')}`, known);
+        heard(await get(`${service.url}${where}${each}${canary(`Path`)}?key=${canary('QueryOfPath')}`, known));
     const host = 'host: x\r\n';
     await sendRaw(`GET /${canary('RawPath')}\x01 HTTP/1.1\r\n${host}\r\n`);
     await sendRaw(`${canary('Method')} / HTTP/1.1\r\n${host}\r\n`);
@@ -166,18 +165,20 @@ describe('demand 4: no canary in any output', () => {
     );
   });
 
+  it('in replies', () => {
+    // The caller is told the name that is wrong (that of a model from the path, too), never a value and no credential.
+    canaries.expectNone('the replies', replies.join('\n'), 'FieldName', 'FeatureName', 'EntityName', 'Version', 'Path');
+  });
+
   it('in log, metrics, journal and event files', async () => {
     // The last request's line is written once the log is flushed.
     await get(`${service.url}/last`);
     await eventually(() => service.output().includes('"route":"unmatched"'), 20_000);
     const metrics = await get(`${service.url}/metrics`, { accept: 'application/openmetrics-text' });
-    expectNone('the log', service.output());
-    expectNone('the metrics', String(metrics.body['text']));
+    canaries.expectNone('the log', service.output());
+    canaries.expectNone('the metrics', String(metrics.body['text']));
     // What names a model or a version that is not there is kept in the event: it is how such calls are found.
-    for (const text of canaries) if (text.startsWith('CanaryVersion')) canaries.delete(text);
-    expectNone('the journal', textOf(path.join(service.data, 'journal')));
-    const { 0: stored = '' } = [...canaries];
-    expect(stored).toMatch(/^CanaryStoredKey/);
+    canaries.expectNone('the journal', textOf(path.join(service.data, 'journal')), 'Version');
   });
 
   it('and no secret at rest in the data folder (demand 28)', () => {

@@ -241,6 +241,19 @@ describe('demand 24: a hot key expires under 500 requests at once', () => {
     const reads = await readAll();
     expect(reads.every((one) => one?.state === 'row' && one.values[0] === 7)).toBe(true);
     expect((await count()) - before).toBe(1);
+
+    // The load that fails: those who waited for it get nothing, and the next who asks has it read again.
+    const counted = (body: string) =>
+      postgres.execute(`CREATE OR REPLACE FUNCTION counted() RETURNS int LANGUAGE plpgsql AS $$ BEGIN ${body} END $$`);
+    await counted("RAISE EXCEPTION 'broken';");
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    const failedBefore = facts.storeFailed.length;
+    const failed = await readAll();
+    expect(failed.every((one) => one?.state === 'unavailable')).toBe(true);
+    expect(facts.storeFailed.length - failedBefore).toBe(1);
+    await counted('INSERT INTO reads VALUES (1); RETURN 8;');
+    const [next] = await readAll();
+    expect(next).toMatchObject({ state: 'row', values: [8] });
     await postgres.execute(
       'DROP VIEW shops; ALTER TABLE plain_shops RENAME TO shops; DROP FUNCTION counted; DROP TABLE reads',
     );

@@ -229,11 +229,20 @@ describe('demand 14: the limiter without Redis', () => {
     const { features, entities } = rows[0]!;
     const body = { model_id: 'mortgage_denial', model_version, features, entities };
     const statuses: number[] = [];
-    for (let i = 0; i < 40; i++) statuses.push((await post(`${limited.url}/v1/predict`, body)).status);
+    const times: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const startedAt = performance.now();
+      statuses.push((await post(`${limited.url}/v1/predict`, body)).status);
+      times.push(performance.now() - startedAt);
+    }
     expect(statuses.filter((status) => status === 200)).toHaveLength(20);
     expect(statuses.filter((status) => status === 429)).toHaveLength(20);
+    // A decision takes what is left of 15 ms at most, and once a few have failed, nothing.
+    expect(median(times)).toBeLessThan(20);
     const { body: metrics } = await get(`${limited.url}/metrics`);
     expect(String(metrics['text'])).toMatch(/inference_rate_limit_degraded_total [1-9]/);
+    const told = limited.output().match(/"message":"Redis cannot be used: [^"]*limits are held by shares"/g);
+    expect(told).toHaveLength(1);
   });
 
   it('two instances over one Redis let exactly the limit pass', async () => {

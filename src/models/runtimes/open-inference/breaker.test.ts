@@ -59,6 +59,19 @@ describe('the breaker', () => {
     expect(fixture.facts.list).not.toContain('breaker open');
   });
 
+  it('ends a call whose time is up on the wire too (opossum 9 frees its place and lets it go on)', async () => {
+    const runtime = await fixture.load(fixture.open({ timeoutMs: 50 }));
+    let open = 0;
+    fixture.server.infer = ({ response }) => {
+      open++;
+      response.once('close', () => open--);
+    };
+    const failures = await Promise.all(Array.from({ length: 16 }, () => failure(predict(runtime))));
+    expect(failures.map(({ code }) => code)).toContain('INFERENCE_TIMEOUT');
+    expect(fixture.server.inferCalls).toBeGreaterThan(0);
+    await expect.poll(() => open, { timeout: 20_000 }).toBe(0);
+  });
+
   it('ends a call with the deadline of its caller, before the limit of an attempt', async () => {
     const runtime = await fixture.load(fixture.open());
     fixture.server.infer = () => undefined;
