@@ -4,6 +4,7 @@ import type { Clock } from '../shared/clock.js';
 import type { ServiceError } from '../shared/errors.js';
 import { errorReply } from './error-body.js';
 import type { Exchange } from './exchange.js';
+import { takeOver, type HttpCall } from './http-call.js';
 import type { FinishedHttpRequest, HttpObserver } from './observer.js';
 import type { ReplyContent } from './reply-content.js';
 import { addExchangeHeaders, errorHeaders, standardHeaders, type HeaderPolicy } from './reply-headers.js';
@@ -18,9 +19,6 @@ export interface ResponderParts {
 
 const commonMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
 
-/** Paths without parameters that are worth knowing without asking Fastify, which makes an object to answer. */
-const hotRoutes: ReadonlySet<string> = new Set(['/v1/predict', '/v1/predict/batch']);
-
 /** The one place where replies are sent: headers, the place in admission given back, the observer told. No hook does any of it. */
 export class Responder {
   /** Connections are closed after their reply, so that clients go elsewhere. */
@@ -31,15 +29,24 @@ export class Responder {
     this.#parts = parts;
   }
 
+  /** To a request that came by way of Fastify. */
   send(request: FastifyRequest, reply: FastifyReply, content: ReplyContent): void {
-    this.#send(request, reply, { content, error: undefined });
+    this.reply(takeOver(request, reply), content);
+  }
+
+  error(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
+    this.refuse(takeOver(request, reply), thrown);
+  }
+
+  reply(call: HttpCall, content: ReplyContent): void {
+    this.#send(call, { content, error: undefined });
   }
 
   /** Answers anything thrown with the error that may be told of it. */
-  error(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
-    const openInference = request.raw.url?.startsWith('/v2/') === true;
-    const { accept } = request.headers;
-    this.#send(request, reply, this.failure(request.exchange, { thrown, accept, openInference }));
+  refuse(call: HttpCall, thrown: unknown): void {
+    const openInference = call.request.url?.startsWith('/v2/') === true;
+    const { accept } = call.headers;
+    this.#send(call, this.failure(call.exchange, { thrown, accept, openInference }));
   }
 
   /** What is told of anything thrown. */
@@ -85,21 +92,19 @@ export class Responder {
   }
 
   #send(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    call: HttpCall,
     { content, error }: { readonly content: ReplyContent; readonly error: ServiceError | undefined },
   ): void {
-    const { exchange } = request;
+    const { exchange, request, response, route } = call;
     const durationMs = this.#parts.clock.monotonic() - exchange.arrivedAt;
-    const clientGone = reply.raw.destroyed;
+    const clientGone = response.destroyed;
     const headers = this.headersOf(exchange, { content, error, durationMs });
     // Whoever sends more than is read does not know that the rest is thrown away.
     if (this.draining || error?.code === 'PAYLOAD_TOO_LARGE') headers['connection'] = 'close';
-    reply.hijack();
-    if (request.raw.complete || !closesConnection(reply.raw, headers)) write(reply.raw, headers, content);
-    else afterUnreadBody(request.raw, () => write(reply.raw, headers, content));
-    const method = commonMethods.has(request.method) ? request.method : 'other';
-    this.end(exchange, { status: content.status, error, durationMs, clientGone, route: routeOf(request), method });
+    if (request.complete || !closesConnection(response, headers)) write(response, headers, content);
+    else afterUnreadBody(request, () => write(response, headers, content));
+    const method = commonMethods.has(request.method ?? '') ? (request.method as string) : 'other';
+    this.end(exchange, { status: content.status, error, durationMs, clientGone, route, method });
   }
 }
 
@@ -126,10 +131,4 @@ function closesConnection(response: ServerResponse, headers: Readonly<Record<str
 function write(response: ServerResponse, headers: Record<string, string>, { status, body }: ReplyContent): void {
   if (status !== 204) headers['content-length'] = String(Buffer.byteLength(body));
   response.writeHead(status, headers).end(body);
-}
-
-function routeOf(request: FastifyRequest): string {
-  const { url = '' } = request.raw;
-  if (hotRoutes.has(url) && !request.is404) return url;
-  return request.routeOptions.url ?? 'unmatched';
 }

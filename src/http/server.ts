@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Authenticator, RateLimiter } from '../access/index.js';
@@ -7,6 +7,7 @@ import type { PredictionService, TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
 import type { Timers } from '../shared/timers.js';
 import type { Admission } from './admission.js';
+import { callerAddress, type CallerAddress } from './caller-address.js';
 import { Cors } from './cors.js';
 import { Exchange, ResponsePeer } from './exchange.js';
 import { createNodeServer } from './node-server.js';
@@ -17,7 +18,9 @@ import { openInferenceRoutes } from './open-inference/routes.js';
 import { openApiDocument } from './openapi/document.js';
 import type { HttpOptions, TlsOptions } from './options.js';
 import { OrdinaryListener } from './ordinary-listener.js';
-import { predictBatchCall, predictCall, type PredictCallParts } from './predict-call.js';
+import { predictBatchCall, predictCall, type PredictCall, type PredictCallParts } from './predict-call.js';
+import { predictFront } from './predict-front.js';
+import { PredictRoute } from './predict-route.js';
 import { ProtocolErrors } from './protocol-errors.js';
 import type { HeaderPolicy } from './reply-headers.js';
 import type { MetricsText, Readiness } from './reports.js';
@@ -82,23 +85,49 @@ const maxParamLength = 16_384;
 
 /** @throws Error that names the files when TLS is required and its key pair cannot be used. */
 export async function createHttpServer(parts: HttpServerParts): Promise<HttpServer> {
-  const certificates = await openCertificates(parts);
-  const policy: HeaderPolicy = {
-    strictTransport: parts.tls.mode !== 'off',
-    serverTiming: parts.options.server_timing,
-  };
-  const responder = new Responder({ clock: parts.clock, observer: parts.observer, policy });
-  const protocolErrors = new ProtocolErrors({ clock: parts.clock, observer: parts.observer, policy });
-  const turn = new Turn(parts.timers);
-  const edge: Edge = { responder, protocolErrors, certificates, turn };
+  const edge = await openEdge(parts);
   const app = createApp(parts, edge);
-  addHooks(app, parts, responder);
+  addHooks(app, parts, edge.responder);
   addRoutes(app, parts, edge);
   await app.ready();
   const listener = takesExpressLane(parts)
-    ? new ExpressLane({ ...parts, ...edge, app, call: predictCall(callPartsOf(parts)) })
+    ? new ExpressLane({ ...parts, ...edge, app, call: edge.single })
     : new OrdinaryListener(app);
-  return new FastifyHttpServer({ app, responder, certificates, listener });
+  return new FastifyHttpServer({ app, ...edge, listener });
+}
+
+/** What all ways of a request share. */
+interface Edge {
+  readonly responder: Responder;
+  readonly protocolErrors: ProtocolErrors;
+  readonly certificates: TlsCertificates | undefined;
+  readonly turn: Turn;
+  readonly addressOf: CallerAddress;
+  readonly single: PredictCall;
+  readonly predictRoutes: ReadonlyMap<string, PredictRoute>;
+}
+
+async function openEdge(parts: HttpServerParts): Promise<Edge> {
+  const { options, tls, clock, observer } = parts;
+  const policy: HeaderPolicy = { strictTransport: tls.mode !== 'off', serverTiming: options.server_timing };
+  const responder = new Responder({ clock, observer, policy });
+  const turn = new Turn(parts.timers);
+  const callParts = callPartsOf(parts);
+  const single = predictCall(callParts);
+  const routeOf = (call: PredictCall) =>
+    new PredictRoute({ call, responder, turn, maxBodyBytes: options.max_body_bytes });
+  return {
+    responder,
+    protocolErrors: new ProtocolErrors({ clock, observer, policy }),
+    certificates: await openCertificates(parts),
+    turn,
+    addressOf: callerAddress(options.trust_proxy),
+    single,
+    predictRoutes: new Map([
+      ['/v1/predict', routeOf(single)],
+      ['/v1/predict/batch', routeOf(predictBatchCall(callParts))],
+    ]),
+  };
 }
 
 async function openCertificates({ tls, observer }: HttpServerParts): Promise<TlsCertificates | undefined> {
@@ -109,17 +138,11 @@ async function openCertificates({ tls, observer }: HttpServerParts): Promise<Tls
   return TlsCertificates.open({ certFile: tls.cert_file, keyFile: tls.key_file }, observer);
 }
 
-interface Edge {
-  readonly responder: Responder;
-  readonly protocolErrors: ProtocolErrors;
-  readonly certificates: TlsCertificates | undefined;
-  readonly turn: Turn;
-}
-
-function createApp(
-  { options, clock }: HttpServerParts,
-  { responder, protocolErrors, certificates }: Edge,
-): FastifyInstance {
+function createApp(parts: HttpServerParts, edge: Edge): FastifyInstance {
+  const { options, clock } = parts;
+  const { responder, protocolErrors, certificates } = edge;
+  const front = (others: RequestListener): RequestListener =>
+    hasCors(options) ? others : predictFront({ ...parts, ...edge, routes: edge.predictRoutes }, others);
   const app = fastify({
     logger: false,
     bodyLimit: options.max_body_bytes,
@@ -134,7 +157,7 @@ function createApp(
       request.exchange = newExchange(request, reply, clock.monotonic());
       responder.error(request, reply, error);
     },
-    serverFactory: (listener) => createNodeServer(options, certificates?.current, listener),
+    serverFactory: (listener) => createNodeServer(options, certificates?.current, front(listener)),
   });
   protocolErrors.attach(app.server);
   app.removeAllContentTypeParsers();
@@ -146,7 +169,7 @@ function createApp(
 /** What comes before the hooks of the routes, in one hook: each costs something on the hot path. */
 function addHooks(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
   const { options, clock, beginTrace } = parts;
-  const cors = options.cors_origins.length > 0 ? new Cors(options.cors_origins) : undefined;
+  const cors = hasCors(options) ? new Cors(options.cors_origins) : undefined;
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
     request.exchange = newExchange(request, reply, clock.monotonic(), beginTrace);
@@ -171,16 +194,10 @@ function newExchange(
   return new Exchange({ headers: raw.headers, peer: new ResponsePeer(reply.raw), arrivedAt, beginTrace });
 }
 
-function addRoutes(app: FastifyInstance, parts: HttpServerParts, { responder, turn }: Edge): void {
+function addRoutes(app: FastifyInstance, parts: HttpServerParts, edge: Edge): void {
+  const { responder } = edge;
   const { options, authenticator } = parts;
-  const callParts = callPartsOf(parts);
-  predictRoutes(app, {
-    single: predictCall(callParts),
-    batch: predictBatchCall(callParts),
-    responder,
-    turn,
-    maxBodyBytes: options.max_body_bytes,
-  });
+  predictRoutes(app, edge.predictRoutes);
   modelRoutes(app, { ...parts, responder });
   if (options.open_inference) {
     openInferenceRoutes(app, { ...parts, responder, maxTimeoutMs: options.max_timeout_ms });
@@ -204,7 +221,11 @@ function callPartsOf(parts: HttpServerParts): PredictCallParts {
 
 /** Not where the reply depends on headers that only the ordinary server reads. */
 function takesExpressLane({ options, tls }: HttpServerParts): boolean {
-  return options.express_lane && tls.mode !== 'required' && options.cors_origins.length === 0;
+  return options.express_lane && tls.mode !== 'required' && !hasCors(options);
+}
+
+function hasCors({ cors_origins }: HttpOptions): boolean {
+  return cors_origins.length > 0;
 }
 
 interface FastifyHttpServerParts {

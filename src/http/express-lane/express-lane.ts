@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'node:http';
-import proxyAddress from '@fastify/proxy-addr';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../shared/clock.js';
 import type { ServiceError } from '../../shared/errors.js';
+import type { CallerAddress } from '../caller-address.js';
 import { Exchange } from '../exchange.js';
 import type { Listener } from '../listener.js';
 import type { HttpObserver } from '../observer.js';
@@ -29,6 +29,7 @@ export interface ExpressLaneParts {
   readonly observer: HttpObserver;
   readonly clock: Clock;
   readonly turn: Turn;
+  readonly addressOf: CallerAddress;
   readonly beginTrace?: (() => string | undefined) | undefined;
 }
 
@@ -46,8 +47,6 @@ export class ExpressLane implements Listener, LaneEnd {
   readonly #front: Server;
   readonly #steps: Step;
   readonly #keepAliveSeconds: number;
-  /** Whether an address is a proxy's whose X-Forwarded-For is believed. */
-  readonly #isProxy: ((address: string, hop: number) => boolean) | undefined;
   #sweeping: NodeJS.Timeout | undefined;
 
   constructor(parts: ExpressLaneParts) {
@@ -58,7 +57,6 @@ export class ExpressLane implements Listener, LaneEnd {
     this.#steps = inOrder(call.beforeBody, call.afterBody);
     this.#keepAliveSeconds = Math.floor(options.keep_alive_timeout_ms / 1000);
     this.connections = new LaneConnections(options, (connection) => this.#refuse(connection));
-    if (options.trust_proxy.length > 0) this.#isProxy = proxyAddress.compile(options.trust_proxy);
     this.#front = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
       this.connections.add(new LaneConnection(socket, this)),
     );
@@ -113,18 +111,12 @@ export class ExpressLane implements Listener, LaneEnd {
 
   /** By the same steps as through Fastify. */
   async #answerOf(exchange: Exchange, { socket }: LaneConnection, { headers, body }: CanonicalRequest) {
-    const request = { headers, ip: this.#addressOf(socket, headers), body };
+    const request = { headers, ip: this.#parts.addressOf(socket, headers), body };
     const decision = this.#steps(exchange, request);
     const refusal = decision instanceof Promise ? await decision : decision;
     if (refusal !== undefined) throw refusal;
     exchange.reachedPrediction = true;
     return this.#parts.call.answer(exchange, body);
-  }
-
-  /** The caller's address, as Fastify finds it. */
-  #addressOf(socket: Socket, headers: IncomingHttpHeaders): string {
-    if (this.#isProxy === undefined) return socket.remoteAddress ?? '';
-    return proxyAddress({ socket, headers } as IncomingMessage, this.#isProxy);
   }
 
   #send(connection: LaneConnection, exchange: Exchange, content: ReplyContent, error?: ServiceError): void {

@@ -1,0 +1,61 @@
+import { ServiceError } from '../shared/errors.js';
+import type { HttpCall } from './http-call.js';
+import type { PredictCall } from './predict-call.js';
+import { readBody } from './read-body.js';
+import type { Responder } from './responder.js';
+import type { Step } from './steps/step.js';
+import type { Turn } from './turn.js';
+
+export interface PredictRouteParts {
+  readonly call: PredictCall;
+  readonly responder: Responder;
+  readonly turn: Turn;
+  readonly maxBodyBytes: number;
+}
+
+/** Answers calls for predictions that come through Node's HTTP server: steps, body, steps, answer. */
+export class PredictRoute {
+  readonly #parts: PredictRouteParts;
+
+  constructor(parts: PredictRouteParts) {
+    this.#parts = parts;
+  }
+
+  begin(call: HttpCall): void {
+    this.#pass(this.#parts.call.beforeBody, call, this.#readBody);
+  }
+
+  readonly #readBody = (call: HttpCall): void => {
+    readBody(call.request, this.#parts.maxBodyBytes, (body) => {
+      if (body instanceof ServiceError) return this.#parts.responder.refuse(call, body);
+      call.body = body;
+      this.#pass(this.#parts.call.afterBody, call, this.#answer);
+    });
+  };
+
+  readonly #answer = (call: HttpCall): void => {
+    const { call: predict, responder, turn } = this.#parts;
+    const { exchange, body } = call;
+    exchange.reachedPrediction = true;
+    turn
+      .read()
+      .then(() => predict.answer(exchange, body as Buffer))
+      .then((content) => responder.reply(call, content))
+      .catch((thrown: unknown) => responder.refuse(call, thrown));
+  };
+
+  /** A step, and what comes behind it where it does not refuse: at once where it can be. */
+  #pass(step: Step, call: HttpCall, behind: (call: HttpCall) => void): void {
+    const { responder } = this.#parts;
+    try {
+      const decision = step(call.exchange, call);
+      if (decision === undefined) return behind(call);
+      if (!(decision instanceof Promise)) return responder.refuse(call, decision);
+      decision
+        .then((refusal) => (refusal === undefined ? behind(call) : responder.refuse(call, refusal)))
+        .catch((thrown: unknown) => responder.refuse(call, thrown));
+    } catch (thrown) {
+      responder.refuse(call, thrown);
+    }
+  }
+}
