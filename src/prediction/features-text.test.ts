@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fakeVersion, feature } from '../../test/support/fakes.js';
 import { FeaturePlans } from './feature-plan.js';
-import { featuresText } from './features-text.js';
+import { featuresTexts } from './features-text.js';
 
 const planOf = (...features: Parameters<typeof feature>[]) =>
   new FeaturePlans(new Map()).of(fakeVersion(features.map((given) => feature(...given))));
 const numbers = planOf(['a'], ['b', { shape: [2] }]);
-const cut = (body: string, plan = numbers) => featuresText(body, plan);
+const cut = (body: string, plan = numbers) => featuresTexts(body, plan, 1)?.[0];
 
-describe('featuresText', () => {
+describe('the text of features', () => {
   it('cuts the object out as it stands', () => {
     expect(cut('{"model_id":"m","features" : {"a": 1.0, "b":[1,2] },"options":{}}')).toBe('{"a": 1.0, "b":[1,2] }');
   });
@@ -38,5 +38,17 @@ describe('featuresText', () => {
         if (text !== undefined) expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(whole.features)));
       }),
     );
+  });
+
+  it('cuts each row of a batch, or none', () => {
+    const rows = ['{"a":1}', '{ "a" : 2 }', '{"a":3,"b":[1]}'];
+    const body = (features: readonly string[]) =>
+      `{"instances":[${features.map((text) => `{"entities":{"e":"features"},"features":${text}}`).join(', ')}]}`;
+    expect(featuresTexts(body(rows), numbers, 3)).toEqual(undefined);
+    const plain = (features: readonly string[]) =>
+      `{"instances":[${features.map((text) => `{"entities":{"e":"x"},"features" : ${text}}`).join(', ')}]}`;
+    expect(featuresTexts(plain(rows), numbers, 3)).toEqual(rows);
+    expect(featuresTexts(plain(rows), numbers, 2)).toBeUndefined();
+    expect(featuresTexts(plain(rows), numbers, 4)).toBeUndefined();
   });
 });

@@ -64,21 +64,37 @@ export function refuseHostileObject(value: unknown, depth: number): void {
   }
 }
 
+/** What a byte means for nesting: bodies are looked through byte by byte, of which all but a few mean nothing. */
+const enum Mark {
+  none = 0,
+  open = 1,
+  close = 2,
+  quote = 3,
+}
+const marks = new Uint8Array(256);
+for (const byte of Buffer.from('[{')) marks[byte] = Mark.open;
+for (const byte of Buffer.from(']}')) marks[byte] = Mark.close;
+for (const byte of Buffer.from('"')) marks[byte] = Mark.quote;
+
 /** Deepest nesting of brackets outside strings, read from the bytes without parsing. */
 function scanDepth(body: Buffer): number {
   let depth = 0;
   let deepest = 0;
-  let inString = false;
-  for (let i = 0; i < body.length; i++) {
-    const byte = body[i];
-    if (inString) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) inString = false;
-    } else if (byte === 0x22) inString = true;
-    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++depth);
-    else if (byte === 0x5d || byte === 0x7d) depth--;
+  for (let at = 0; at < body.length; at++) {
+    const mark = marks[body[at] as number];
+    if (mark === Mark.none) continue;
+    if (mark === Mark.quote) at = stringEnd(body, at + 1);
+    else if (mark === Mark.close) depth--;
+    else if (++depth > deepest) deepest = depth;
   }
   return deepest;
+}
+
+/** Where the quote is that ends the string. */
+function stringEnd(body: Buffer, start: number): number {
+  let at = start;
+  while (at < body.length && body[at] !== 0x22) at += body[at] === 0x5c ? 2 : 1;
+  return at;
 }
 
 function tooDeep(): ServiceError {

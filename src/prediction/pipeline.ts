@@ -9,6 +9,7 @@ import { authorise } from './authorise.js';
 import { parseBatchRequest, parsePredictionRequest, type EnvelopeLimits } from './envelope.js';
 import { explainRows } from './explain-rows.js';
 import { FeaturePlans } from './feature-plan.js';
+import { inlineTexts } from './features-text.js';
 import { bodyText, parseJsonText } from './json-body.js';
 import type { PredictionObserver } from './observer.js';
 import { PredictionRun } from './prediction-run.js';
@@ -129,8 +130,10 @@ export class PredictionPipeline implements PredictionService {
     const { events, newId, observer } = this.#parts;
     let written: Promise<void> | void = undefined;
     const count = Math.max(1, run.rows.length);
+    const texts = inlineTexts(run);
     for (let index = 0; index < count; index++)
-      written = events.record(recordOf(run, index, newId(), error)) ?? written;
+      written =
+        events.record(recordOf(run, index, { eventId: newId(), error, featuresText: texts?.[index] })) ?? written;
     observer.requestFinished(finishedRequest(run, error));
     if (written !== undefined) await written;
   }

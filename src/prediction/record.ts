@@ -1,7 +1,6 @@
 import type { EventFeature, PredictionRecord } from '../events/index.js';
 import type { ServingVersion } from '../models/index.js';
 import type { ServiceError } from '../shared/errors.js';
-import { featuresText } from './features-text.js';
 import type { FinishedRequest, OriginCounts } from './observer.js';
 import { newRow, type PredictionRun, type RowRun } from './prediction-run.js';
 import { isCached, type AssembledRow } from './assembled-row.js';
@@ -9,18 +8,25 @@ import { isCached, type AssembledRow } from './assembled-row.js';
 const unknownRow: RowRun = newRow({ features: {}, entities: {} });
 const noOrigins: OriginCounts = { request: 0, cache: 0, store: 0, default: 0 };
 
+export interface RecordParts {
+  readonly eventId: string;
+  /** Why the whole request failed. */
+  readonly error: ServiceError | undefined;
+  /** The features as the caller wrote them, where they could be cut out. */
+  readonly featuresText: string | undefined;
+}
+
 /** The record of one row, or of a request whose rows never became known (index 0, `error` set). */
 export function recordOf(
   run: PredictionRun,
   index: number,
-  eventId: string,
-  error: ServiceError | undefined,
+  { eventId, error, featuresText }: RecordParts,
 ): PredictionRecord {
   const row = run.rows[index] ?? unknownRow;
   const failure = row.error ?? error;
   const { call, version } = run;
   const result = failure === undefined ? row.result : undefined;
-  const { features, featuresText: text } = featuresOf(run, row);
+  const { features, featuresText: text } = featuresOf(run, row, featuresText);
   // Written out: spreading optional parts costs a tenth of a request.
   return {
     eventId,
@@ -80,12 +86,15 @@ type RecordedFeatures = Pick<PredictionRecord, 'features' | 'featuresText'>;
  * Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's.
  * Where the caller gave them all, they are taken as they were written.
  */
-function featuresOf(run: PredictionRun, { assembled, instance }: RowRun): RecordedFeatures {
+function featuresOf(
+  run: PredictionRun,
+  { assembled, instance }: RowRun,
+  asWritten: string | undefined,
+): RecordedFeatures {
   if (run.version === undefined || assembled === undefined) return { features: [] };
   const { allInline, plan } = assembled;
   if (!allInline || plan.personal) return { features: eventFeatures(run.version, assembled) };
-  const cut = run.isBatch ? undefined : featuresText(run.text, plan);
-  return { features: [], featuresText: cut ?? JSON.stringify(instance.features) };
+  return { features: [], featuresText: asWritten ?? JSON.stringify(instance.features) };
 }
 
 function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages }: AssembledRow): EventFeature[] {
