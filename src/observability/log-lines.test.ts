@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { ManualTimers } from '../../test/support/events/manual-timers.js';
+import { ManualClock } from '../shared/clock.js';
 import { LogLines } from './log-lines.js';
 
 class Writer extends EventEmitter {
@@ -16,15 +18,19 @@ class Writer extends EventEmitter {
 }
 
 describe('LogLines', () => {
-  it('holds lines until it is flushed, in their order', () => {
+  it('holds lines for a moment, in their order, and wakes up for none where there are none', async () => {
     const writer = new Writer();
-    const lines = new LogLines(writer, () => undefined);
+    const timers = new ManualTimers(new ManualClock());
+    const lines = new LogLines(writer, () => undefined, timers);
+    expect(timers.armed).toBe(0);
     lines.write('a\n');
     lines.write('b\n');
-    expect(writer.written).toEqual([]);
-    lines.flush();
-    lines.flush();
-    expect(writer.written).toEqual(['a\nb\n']);
+    expect([writer.written, timers.armed]).toEqual([[], 1]);
+    await timers.advance(20);
+    expect([writer.written, timers.armed]).toEqual([['a\nb\n'], 0]);
+    lines.write('c\n');
+    await timers.advance(20);
+    expect(writer.written).toEqual(['a\nb\n', 'c\n']);
   });
 
   it('writes by itself when much is held, and everything when the process ends', () => {

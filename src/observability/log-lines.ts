@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { systemTimers, type Timers } from '../shared/timers.js';
 
 /** Where finished lines go, and what makes sure that they arrive. */
 export interface LogDestination {
@@ -14,7 +15,7 @@ export interface LineWriter {
 }
 
 const largestHeld = 64 * 1024;
-const flushEveryMs = 20;
+const flushAfterMs = 20;
 /** Bytes that wait for a reader that stands still; what comes on top is dropped. */
 const largestWaiting = 8 * 1024 * 1024;
 
@@ -24,19 +25,26 @@ const largestWaiting = 8 * 1024 * 1024;
  */
 export class LogLines implements LogDestination {
   readonly #writer: LineWriter;
+  readonly #timers: Pick<Timers, 'after'>;
   #held = '';
+  #cancelFlush: (() => void) | undefined;
 
-  constructor(writer: LineWriter, onDrop: (lines: number) => void) {
+  constructor(writer: LineWriter, onDrop: (lines: number) => void, timers: Pick<Timers, 'after'> = systemTimers) {
     this.#writer = writer;
+    this.#timers = timers;
     writer.on('drop', (lines) => onDrop(lines.split('\n').length - 1));
   }
 
   write(line: string): void {
     this.#held += line;
-    if (this.#held.length >= largestHeld) this.flush();
+    if (this.#held.length >= largestHeld) this.#flush();
+    // Armed by a line: a service that has nothing to say need not wake up.
+    else this.#cancelFlush ??= this.#timers.after(flushAfterMs, () => this.#flush());
   }
 
-  flush(): void {
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
     if (this.#held === '') return;
     const lines = this.#held;
     this.#held = '';
@@ -44,7 +52,7 @@ export class LogLines implements LogDestination {
   }
 
   flushSync(): void {
-    this.flush();
+    this.#flush();
     this.#writer.flushSync();
   }
 }
@@ -52,7 +60,5 @@ export class LogLines implements LogDestination {
 /** To standard output. `onDrop` is told how many lines were dropped. */
 export function createLogLines(onDrop: (lines: number) => void): LogLines {
   const writer = pino.destination({ dest: 1, sync: false, maxLength: largestWaiting });
-  const lines = new LogLines(writer, onDrop);
-  setInterval(() => lines.flush(), flushEveryMs).unref();
-  return lines;
+  return new LogLines(writer, onDrop);
 }
