@@ -67,8 +67,8 @@ export function openFeatures(
 function openCache(config: Config, client: RedisClient | undefined, observer: FeaturesObserver): FeatureCache {
   const { cache, redis } = config.inference_service;
   if (client === undefined) return new MemoryCache({ maxBytes: cache.max_bytes, clock: systemClock, observer });
-  const endOfTurn = (action: () => void) => void setImmediate(action);
-  return new RedisFeatureCache({ client, keyPrefix: redis.key_prefix, observer, endOfTurn });
+  const endOfCallback = (action: () => void) => systemTimers.endOfCallback(action);
+  return new RedisFeatureCache({ client, keyPrefix: redis.key_prefix, observer, endOfCallback });
 }
 
 /** `<view>.csv` of the seed folder, for each view whose table is not there yet. */

@@ -1,3 +1,4 @@
+import { systemTimers } from '../../src/shared/timers.js';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisWindows } from '../../src/access/rate-limit/redis-windows.js';
@@ -13,9 +14,9 @@ const patient = { COMMAND_TIMEOUT_MS: '2000' };
 function parts({ redis }: TestRedis) {
   const told: string[] = [];
   const keyPrefix = `t-${randomUUID()}:`;
-  const endOfTurn = (action: () => void) => void setImmediate(action);
+  const endOfCallback = (action: () => void) => systemTimers.endOfCallback(action);
   const cache = new RedisFeatureCache({
-    ...{ client: redis, keyPrefix, endOfTurn },
+    ...{ client: redis, keyPrefix, endOfCallback },
     observer: { cacheTrouble: ({ kind }) => void told.push(kind) },
   });
   const windows = new RedisWindows({

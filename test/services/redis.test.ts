@@ -1,3 +1,4 @@
+import { systemTimers } from '../../src/shared/timers.js';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -18,7 +19,7 @@ const acl = [
 
 let server: TestServer;
 let shared: TestRedis;
-const endOfTurn = (action: () => void) => void setImmediate(action);
+const endOfCallback = (action: () => void) => systemTimers.endOfCallback(action);
 
 beforeAll(async () => {
   server = await startServer('redis', { REDIS_TLS: '1', REDIS_ACL: acl });
@@ -42,7 +43,7 @@ function makeCache(client: RedisClient = shared.redis, keyPrefix = `t-${randomUU
   const { client: counted, idle } = watched(client);
   const trouble: string[] = [];
   const observer = { cacheTrouble: ({ kind }: { kind: string }) => void trouble.push(kind) };
-  const cache = new RedisFeatureCache({ client: counted, keyPrefix, observer, endOfTurn });
+  const cache = new RedisFeatureCache({ client: counted, keyPrefix, observer, endOfCallback });
   return { cache, idle, keyPrefix, trouble };
 }
 

@@ -11,7 +11,7 @@ const settle = async () => {
 function make(redis = new FakeRedis()) {
   const trouble: string[] = [];
   const cache = new RedisFeatureCache({
-    ...{ client: redis, keyPrefix: 'p:', endOfTurn: (action) => void setImmediate(action) },
+    ...{ client: redis, keyPrefix: 'p:', endOfCallback: (action) => void setImmediate(action) },
     observer: { cacheTrouble: ({ kind }) => void trouble.push(kind) },
   });
   const set = async (key: string, value: string) => {

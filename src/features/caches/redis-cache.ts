@@ -9,8 +9,8 @@ export interface RedisFeatureCacheOptions {
   /** Begins every key, so that several services can share a server. One for each database of features. */
   readonly keyPrefix: string;
   readonly observer: Pick<FeaturesObserver, 'cacheTrouble'>;
-  /** Runs `action` once the socket callbacks of this turn of the event loop are done. */
-  readonly endOfTurn: (action: () => void) => void;
+  /** Runs `action` once the callback is done that runs now: the requests of a turn are answered in one, and their reads are one. */
+  readonly endOfCallback: (action: () => void) => void;
 }
 
 interface Reader {
@@ -59,7 +59,7 @@ export class RedisFeatureCache implements FeatureCache {
     return new Promise((resolve, reject) => {
       if (this.#waitingKeys + keys.length > mostKeys) this.#readWaiting();
       this.#waitingKeys += keys.length;
-      if (this.#readers.push({ keys, resolve, reject }) === 1) this.#options.endOfTurn(() => this.#readWaiting());
+      if (this.#readers.push({ keys, resolve, reject }) === 1) this.#options.endOfCallback(() => this.#readWaiting());
     });
   }
 
