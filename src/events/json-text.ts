@@ -1,3 +1,4 @@
+import { flatText } from '../shared/flat-text.js';
 import type { FeatureValue } from '../shared/feature-value.js';
 
 const longestScanned = 64;
@@ -37,20 +38,22 @@ export function jsonThousandths(value: number): string {
 export class JsonNames {
   readonly #texts = new Map<string, string>();
   readonly #suffix: string;
+  readonly #prefix: string;
   static readonly #most = 10_000;
 
-  constructor(suffix: string) {
+  constructor(suffix: string, prefix = '') {
     this.#suffix = suffix;
+    this.#prefix = prefix;
   }
 
-  /** `"name"` and the suffix. */
+  /** The prefix, `"name"` and the suffix. */
   text(name: string): string {
     return this.#texts.get(name) ?? this.#add(name);
   }
 
   #add(name: string): string {
     if (this.#texts.size >= JsonNames.#most) this.#texts.clear();
-    const text = jsonString(name) + this.#suffix;
+    const text = flatText(this.#prefix + jsonString(name) + this.#suffix);
     this.#texts.set(name, text);
     return text;
   }

@@ -1,4 +1,5 @@
 import { eventDataSchema, eventType } from './event-schema.js';
+import { flatText } from '../shared/flat-text.js';
 import type { FeatureOrigin } from '../shared/feature-value.js';
 import { JsonNames, jsonFeatureValue, jsonNumber, jsonString, jsonThousandths } from './json-text.js';
 import { pseudonymUnder, type Pseudonym } from './pseudonym.js';
@@ -19,6 +20,17 @@ export interface EncodedEvent {
   readonly text: string;
 }
 
+/** The texts that an event has in common with others of its millisecond, model and version. */
+interface SharedParts extends Pick<PredictionRecord, 'timestamp' | 'modelId' | 'modelVersion'> {
+  readonly attributes: string;
+  readonly members: string;
+}
+
+/** The last members of an event, in common with others of its caller. */
+interface Ending extends Pick<PredictionRecord, 'cacheHit' | 'clientId'> {
+  readonly text: string;
+}
+
 /**
  * PredictionRecord → CloudEvents 1.0 JSON, structured mode (docs/event.schema.json). Runs once in each prediction, so the text is
  * put together by hand.
@@ -29,47 +41,63 @@ export class EventEncoder {
   readonly #pseudonym: Pseudonym;
   readonly #names = new JsonNames(':');
   readonly #stageNames = new JsonNames(':');
-  #isoAt = Number.NaN;
-  #iso = '';
+  readonly #nextStageNames = new JsonNames(':', ',');
+  #shared: SharedParts = { timestamp: Number.NaN, modelId: null, modelVersion: null, attributes: '', members: '' };
+  #ending: Ending = { cacheHit: false, clientId: null, text: '' };
 
   constructor({ source, environment, piiKey }: EventEncoderOptions) {
     this.#pseudonym = pseudonymUnder(piiKey);
     this.#head =
-      `","source":${jsonString(source)},"type":"${eventType}","datacontenttype":"application/json",` +
+      `,"source":${jsonString(source)},"type":"${eventType}","datacontenttype":"application/json",` +
       `"dataschema":"${eventDataSchema}","time":"`;
     this.#environment = `,"environment":${jsonString(environment)}`;
+    this.#ending = this.#newEnding(false, null);
   }
 
   /** @throws TypeError when the prediction holds what JSON cannot (a BigInt, a cycle); RangeError for an impossible timestamp. */
   encode(record: PredictionRecord): EncodedEvent {
-    const time = this.#timeOf(record.timestamp);
+    const { attributes, members } = this.#sharedOf(record);
     const id = jsonString(record.eventId);
     const { text: entities, key } = this.#entities(record);
     const trace = record.traceparent === undefined ? '' : `,"traceparent":${jsonString(record.traceparent)}`;
-    const model = record.modelId === null ? 'null' : jsonString(record.modelId);
     const { featuresText } = record;
     const features = featuresText === undefined ? this.#features(record.features) : onOneLine(featuresText);
     const text =
-      `{"specversion":"1.0","id":${id.slice(0, -1)}${this.#head}${time}"` +
-      (record.modelId === null ? '' : `,"subject":${model}`) +
-      `${trace},"data":{"event_id":${id},"request_id":${jsonString(record.requestId)}` +
+      `{"specversion":"1.0","id":${id}${attributes}${trace},"data":{"event_id":${id}` +
+      `,"request_id":${jsonString(record.requestId)}` +
       (record.batchIndex === undefined ? '' : `,"batch_index":${record.batchIndex}`) +
-      `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(record.modelVersion)}` +
+      members +
       outcomeOf(record) +
       `,"features":${features},"entities":{${entities}}` +
       (record.tensors === undefined ? '' : `,"tensors":${JSON.stringify(record.tensors)}`) +
       `,"latency_ms":${jsonThousandths(record.latencyMs)},"stages_ms":{${this.#stages(record.stageMs)}}` +
-      `,"cache_hit":${record.cacheHit},"client_id":${nullableString(record.clientId)}${this.#environment}${trace}}}`;
+      `${this.#endingOf(record)}${trace}}}`;
     return { id: record.eventId, key: key ?? record.requestId, text };
   }
 
-  /** Formatting a time costs more than a feature, and many events share a millisecond. */
-  #timeOf(timestamp: number): string {
-    if (timestamp !== this.#isoAt) {
-      this.#iso = new Date(timestamp).toISOString();
-      this.#isoAt = timestamp;
-    }
-    return this.#iso;
+  /** Many events share a millisecond, a model and a version. */
+  #sharedOf({ timestamp, modelId, modelVersion }: PredictionRecord): SharedParts {
+    const last = this.#shared;
+    if (timestamp === last.timestamp && modelId === last.modelId && modelVersion === last.modelVersion) return last;
+    const time = new Date(timestamp).toISOString();
+    const model = nullableString(modelId);
+    const attributes = `${this.#head}${time}"${modelId === null ? '' : `,"subject":${model}`}`;
+    const members = `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(modelVersion)}`;
+    return (this.#shared = {
+      ...{ timestamp, modelId, modelVersion },
+      ...{ attributes: flatText(attributes), members: flatText(members) },
+    });
+  }
+
+  #endingOf({ cacheHit, clientId }: PredictionRecord): string {
+    if (cacheHit !== this.#ending.cacheHit || clientId !== this.#ending.clientId)
+      this.#ending = this.#newEnding(cacheHit, clientId);
+    return this.#ending.text;
+  }
+
+  #newEnding(cacheHit: boolean, clientId: string | null): Ending {
+    const text = `,"cache_hit":${cacheHit},"client_id":${nullableString(clientId)}${this.#environment}`;
+    return { cacheHit, clientId, text: flatText(text) };
   }
 
   /** The object of values, and the members that say where they came from. */
@@ -101,8 +129,8 @@ export class EventEncoder {
   #stages(stageMs: Readonly<Record<string, number>>): string {
     let text = '';
     for (const stage in stageMs) {
-      if (text !== '') text += ',';
-      text += this.#stageNames.text(stage) + jsonThousandths(stageMs[stage] ?? 0);
+      const names = text === '' ? this.#stageNames : this.#nextStageNames;
+      text += names.text(stage) + jsonThousandths(stageMs[stage] ?? 0);
     }
     return text;
   }
