@@ -7,9 +7,21 @@ describe('RunCostFit', () => {
     const fit = new RunCostFit({ perRunUs: 100, perRowUs: 10 });
     expect(fit.rowsWithin(1000, 4096)).toBe(90);
     expect(fit.rowsWithin(1000, 8)).toBe(8);
-    expect(fit.rowsWithin(50, 4096)).toBe(1);
+    expect(new RunCostFit({ perRunUs: 10, perRowUs: 80 }).rowsWithin(50, 4096)).toBe(1);
     expect(new RunCostFit({ perRunUs: 5, perRowUs: 0 }).rowsWithin(1000, 4096)).toBe(4096);
     expect(new RunCostFit().rowsWithin(1000, 4096)).toBe(16);
+  });
+
+  it('joins rows also where the fixed cost takes all the time: up to as much again', () => {
+    expect(new RunCostFit({ perRunUs: 100, perRowUs: 10 }).rowsWithin(50, 4096)).toBe(10);
+    expect(new RunCostFit({ perRunUs: 100, perRowUs: 10 }).rowsWithin(150, 4096)).toBe(10);
+    expect(new RunCostFit({ perRunUs: 100, perRowUs: 10 }).rowsWithin(210, 4096)).toBe(11);
+  });
+
+  it('does not stay with runs of one row because those take long', () => {
+    const fit = new RunCostFit({ perRunUs: 3000, perRowUs: 400 });
+    for (let run = 0; run < 200; run++) fit.observe(1, 14_000);
+    expect(fit.rowsWithin(10_000, 4096)).toBeGreaterThan(10);
   });
 
   it('finds the line through runs of different sizes', () => {

@@ -27,11 +27,14 @@ export class RunCostFit {
     return this.#cost;
   }
 
-  /** The most rows whose run should take no longer than `timeUs`; at least 1, at most `limit`. */
+  /**
+   * The most rows whose run should take no longer than `timeUs`, or than twice its fixed cost where that alone takes half of the time: smaller
+   * runs would pay it more often, and, all being of one row, never show that more rows cost little more. At least 1, at most `limit`.
+   */
   rowsWithin(timeUs: number, limit: number): number {
     if (this.#cost === undefined) return Math.min(firstRows, limit);
     const { perRunUs, perRowUs } = this.#cost;
-    const rows = perRowUs > 0 ? Math.floor((timeUs - perRunUs) / perRowUs) : limit;
+    const rows = perRowUs > 0 ? Math.floor(Math.max(timeUs - perRunUs, perRunUs) / perRowUs) : limit;
     return Math.max(1, Math.min(rows, limit));
   }
 
