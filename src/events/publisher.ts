@@ -8,6 +8,7 @@ import { EventChunks, type StoredEvent } from './journal/stored-event.js';
 import type { EventsOptions } from './options.js';
 import type { PredictionRecord } from './prediction-event.js';
 import { within } from './time-limit.js';
+import { SharedWrite } from './shared-write.js';
 import type { EventEncoder } from './wire-event.js';
 import type { Timers } from '../shared/timers.js';
 
@@ -22,12 +23,6 @@ export interface QueuedEventPublisherOptions {
   readonly timers: Timers;
 }
 
-/** All events of one callback of the event loop, which answers all requests of a turn: one write, one promise. */
-interface Turn {
-  readonly written: Promise<void>;
-  readonly settle: () => void;
-}
-
 const diskRetryMs = 1000;
 /** Of the time to close, this share is for delivery; the rest is for the journal and the sink. */
 const deliveryShare = 0.8;
@@ -36,7 +31,7 @@ const deliveryShare = 0.8;
 export class QueuedEventPublisher implements EventPublisher {
   readonly #options: QueuedEventPublisherOptions;
   readonly #chunks = new EventChunks();
-  #turn: Turn | undefined;
+  readonly #write: SharedWrite;
   #cancelDiskRetry: (() => void) | undefined;
   #adopted: Promise<void> = Promise.resolve();
   #isDelivering = false;
@@ -44,6 +39,7 @@ export class QueuedEventPublisher implements EventPublisher {
 
   constructor(options: QueuedEventPublisherOptions) {
     this.#options = options;
+    this.#write = new SharedWrite(options.timers, () => this.#writeAll());
   }
 
   /** Takes over what earlier processes left, then delivers. New events may be recorded meanwhile; they are delivered after it. */
@@ -61,7 +57,7 @@ export class QueuedEventPublisher implements EventPublisher {
     const event = this.#encode(record);
     if (event === undefined) return backlog.reject('not_encodable');
     backlog.add(event);
-    if (durability === 'journal') return this.#writtenThisTurn();
+    if (durability === 'journal') return this.#write.done();
     this.#wake();
   }
 
@@ -93,24 +89,11 @@ export class QueuedEventPublisher implements EventPublisher {
     }
   }
 
-  #writtenThisTurn(): Promise<void> {
-    if (this.#turn === undefined) {
-      let settle = () => {};
-      const written = new Promise<void>((resolve) => (settle = resolve));
-      this.#turn = { written, settle };
-      this.#options.timers.endOfCallback(() => this.#endTurn());
-    }
-    return this.#turn.written;
-  }
-
-  #endTurn(): void {
-    const turn = this.#turn;
-    this.#turn = undefined;
+  /** Answers what to wait for under `journal_fsync: always`. */
+  #writeAll(): Promise<void> | undefined {
     this.#spillAll();
-    const onDisk = this.#options.journal.written();
-    if (onDisk === undefined) turn?.settle();
-    else void onDisk.then(() => turn?.settle());
     this.#wake();
+    return this.#options.journal.written();
   }
 
   #spillAll(): void {
@@ -133,7 +116,7 @@ export class QueuedEventPublisher implements EventPublisher {
     const { backlog, journal, sender, sink, clock, timers } = this.#options;
     const end = clock.monotonic() + timeoutMs;
     this.#cancelDiskRetry?.();
-    if (this.#turn !== undefined) this.#endTurn();
+    this.#write.now();
     const delivery = this.#adopted.then(() => sender.finish(() => this.#isSafe()));
     await within(delivery, timeoutMs * deliveryShare, timers);
     sender.stop();

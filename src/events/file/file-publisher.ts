@@ -6,6 +6,7 @@ import type { EventAccounts, EventPublisher } from '../event-publisher.js';
 import type { EventsObserver, JournalOperation } from '../observer.js';
 import type { EventsOptions } from '../options.js';
 import type { PredictionRecord } from '../prediction-event.js';
+import { SharedWrite } from '../shared-write.js';
 import { within } from '../time-limit.js';
 import type { EventEncoder } from '../wire-event.js';
 import type { EventFile } from './event-file.js';
@@ -24,12 +25,6 @@ export interface FileEventPublisherOptions {
   readonly observer: EventsObserver;
 }
 
-/** All events of one callback: one write, one promise. */
-interface Turn {
-  readonly written: Promise<void>;
-  readonly settle: () => void;
-}
-
 /** How long a disk that refused a write is left alone: a failing system call in each turn would cost more than it brings. */
 const retryMs = 1000;
 /** Between two pieces of what was kept in memory meanwhile, so that the loop goes on. */
@@ -41,7 +36,7 @@ const nextPieceMs = 1;
  */
 export class FileEventPublisher implements EventPublisher {
   readonly #options: FileEventPublisherOptions;
-  #turn: Turn | undefined;
+  readonly #shared: SharedWrite;
   /** The file refused something, and has not taken all of it since. */
   #isInTrouble = false;
   #cancelFlush: (() => void) | undefined;
@@ -50,6 +45,7 @@ export class FileEventPublisher implements EventPublisher {
 
   constructor(options: FileEventPublisherOptions) {
     this.#options = options;
+    this.#shared = new SharedWrite(options.timers, () => this.#flush());
   }
 
   /** Opens the file now, so that trouble is known before the first prediction. */
@@ -68,7 +64,7 @@ export class FileEventPublisher implements EventPublisher {
     if (json === undefined) return backlog.reject('not_encodable');
     backlog.add(json);
     if (backlog.isFull) void this.#flush();
-    if (durability === 'journal') return this.#writtenThisTurn();
+    if (durability === 'journal') return this.#shared.done();
     if (backlog.inMemory > 0) this.#cancelFlush ??= timers.after(flushIntervalMs, () => this.#endInterval());
   }
 
@@ -95,24 +91,6 @@ export class FileEventPublisher implements EventPublisher {
       // Counted by the caller: `not_encodable`.
       return undefined;
     }
-  }
-
-  #writtenThisTurn(): Promise<void> {
-    if (this.#turn === undefined) {
-      let settle = () => {};
-      const written = new Promise<void>((resolve) => (settle = resolve));
-      this.#turn = { written, settle };
-      this.#options.timers.endOfCallback(() => this.#endTurn());
-    }
-    return this.#turn.written;
-  }
-
-  #endTurn(): void {
-    const turn = this.#turn;
-    this.#turn = undefined;
-    const onDisk = this.#flush();
-    if (onDisk === undefined) turn?.settle();
-    else void onDisk.then(() => turn?.settle());
   }
 
   #endInterval(): void {
@@ -171,7 +149,8 @@ export class FileEventPublisher implements EventPublisher {
     const end = clock.monotonic() + timeoutMs;
     this.#cancelFlush?.();
     this.#cancelRetry?.();
-    this.#endTurn();
+    this.#shared.now();
+    void this.#flush();
     while (backlog.inMemory > 0 && this.#write() && clock.monotonic() < end);
     backlog.abandon();
     await within(file.close(), Math.max(0, end - clock.monotonic()), timers);
