@@ -32,26 +32,6 @@ const digits = /^\d{1,9}$/;
 const plainJson = /^application\/json(?:; ?charset=utf-8)?$/i;
 const keepAlive = /^keep-alive$/i;
 
-/** Heads seen before, by their text: most callers send one that differs in nothing but its length, and to take it apart costs more than all the rest here. */
-class KnownHeads {
-  #heads = new Map<string, IncomingHttpHeaders>();
-
-  /** The headers, or undefined where they are not canonical. */
-  read(head: string): IncomingHttpHeaders | undefined {
-    const known = this.#heads.get(head);
-    if (known !== undefined) return known;
-    const headers = readHeaders(head);
-    if (headers !== undefined && head.length <= longestKept) this.#keep(head, headers);
-    return headers;
-  }
-
-  #keep(head: string, headers: IncomingHttpHeaders): void {
-    // Callers that give each request an id of its own fill it with heads that never come again.
-    if (this.#heads.size >= mostKept) this.#heads.clear();
-    this.#heads.set(head, headers);
-  }
-}
-
 /**
  * Reads requests. Canonical is `POST /v1/predict HTTP/1.1` with one Host, plain JSON, one Content-Length of digits up
  * to `maxBody` and the lane's own limit, no header twice, none of those in `unusual`, and no Connection but keep-alive. What is anything
@@ -59,7 +39,8 @@ class KnownHeads {
  */
 export class RequestReader {
   readonly #maxBody: number;
-  readonly #heads = new KnownHeads();
+  /** Heads seen before: most callers send one that differs in nothing but its length, and to take it apart costs more than all the rest here. */
+  readonly #heads = new Map<string, IncomingHttpHeaders>();
 
   constructor(maxBody: number) {
     this.#maxBody = Math.min(maxBody, largestBody);
@@ -72,12 +53,23 @@ export class RequestReader {
     const end = bytes.indexOf(headEnd, requestLine.length - 2);
     if (end === -1 && bytes.length <= largestHead) return bytes.length + 1;
     if (end === -1 || end > largestHead) return 'other';
-    const headers = this.#heads.read(bytes.toString('latin1', requestLine.length, end + 2));
+    const headers = this.#headersOf(bytes.toString('latin1', requestLine.length, end + 2));
     if (headers === undefined) return 'other';
     const start = end + headEnd.length;
     const length = start + Number(headers['content-length']);
     if (length - start > this.#maxBody) return 'other';
     return bytes.length < length ? length : { headers, body: bytes.subarray(start, length), length };
+  }
+
+  #headersOf(head: string): IncomingHttpHeaders | undefined {
+    const known = this.#heads.get(head);
+    if (known !== undefined) return known;
+    const headers = readHeaders(head);
+    if (headers === undefined || head.length > longestKept) return headers;
+    // Callers that give each request an id of its own fill it with heads that never come again.
+    if (this.#heads.size >= mostKept) this.#heads.clear();
+    this.#heads.set(head, headers);
+    return headers;
   }
 }
 

@@ -91,16 +91,11 @@ export class ExpressLane implements Listener, LaneEnd {
   }
 
   answer(connection: LaneConnection, request: CanonicalRequest): void {
-    const { clock, turn } = this.#parts;
-    const arrivedAt = clock.monotonic();
-    void turn.read().then(() => this.#answer(connection, request, arrivedAt));
-  }
-
-  #answer(connection: LaneConnection, request: CanonicalRequest, arrivedAt: number): void {
-    const { beginTrace, responder } = this.#parts;
+    const { clock, turn, beginTrace, responder } = this.#parts;
     const { headers } = request;
-    const exchange = new Exchange({ headers, peer: connection, arrivedAt, beginTrace });
-    this.#answerOf(exchange, connection, request).then(
+    const exchange = new Exchange({ headers, peer: connection, arrivedAt: clock.monotonic(), beginTrace });
+    const answer = turn.read().then(() => this.#answerOf(exchange, connection, request));
+    answer.then(
       (content) => this.#send(connection, exchange, content),
       (thrown: unknown) => {
         const { content, error } = responder.failure(exchange, { thrown, accept: headers.accept });
@@ -111,8 +106,7 @@ export class ExpressLane implements Listener, LaneEnd {
 
   /** By the same steps as through Fastify. */
   async #answerOf(exchange: Exchange, { socket }: LaneConnection, { headers, body }: CanonicalRequest) {
-    const request = { headers, ip: this.#parts.addressOf(socket, headers), body };
-    const decision = this.#steps(exchange, request);
+    const decision = this.#steps(exchange, { headers, ip: this.#parts.addressOf(socket, headers), body });
     const refusal = decision instanceof Promise ? await decision : decision;
     if (refusal !== undefined) throw refusal;
     exchange.reachedPrediction = true;
@@ -126,11 +120,10 @@ export class ExpressLane implements Listener, LaneEnd {
     const durationMs = clock.monotonic() - exchange.arrivedAt;
     const headers = responder.headersOf(exchange, { content, error, durationMs });
     const keepAliveSeconds = last ? undefined : this.#keepAliveSeconds;
-    const text = replyText({ status, headers, body: body.toString(), keepAliveSeconds, now: clock.now() });
     const clientGone = connection.gone;
     responder.end(exchange, { status, error, durationMs, clientGone, route: '/v1/predict', method: 'POST' });
     // Last, as it may take up the next request.
-    connection.reply(text, last);
+    connection.reply(replyText({ status, headers, body: body.toString(), keepAliveSeconds, now: clock.now() }), last);
   }
 
   handOver(connection: LaneConnection, bytes: Buffer): void {
