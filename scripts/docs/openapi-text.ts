@@ -8,5 +8,11 @@ export function openApiText(): string {
     version: string;
   };
   const { config } = loadConfig({ environment: {}, file: '/dev/null' });
-  return JSON.stringify(openApiDocument({ version, options: config.inference_service.http }), null, 2) + '\n';
+  return (
+    JSON.stringify(
+      openApiDocument({ version, options: config.inference_service.http, mlflowWebhook: false }),
+      null,
+      2,
+    ) + '\n'
+  );
 }

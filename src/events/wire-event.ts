@@ -1,5 +1,6 @@
 import { eventDataSchema, eventType } from './event-schema.js';
-import { flatText } from '../shared/flat-text.js';
+import { lastText } from '../shared/flat-text.js';
+import { isoTimestamp } from '../shared/timestamp.js';
 import type { FeatureOrigin } from '../shared/feature-value.js';
 import { JsonNames, jsonFeatureValue, jsonNumber, jsonString, jsonThousandths } from './json-text.js';
 import { pseudonymUnder, type Pseudonym } from './pseudonym.js';
@@ -20,84 +21,58 @@ export interface EncodedEvent {
   readonly text: string;
 }
 
-/** The texts that an event has in common with others of its millisecond, model and version. */
-interface SharedParts extends Pick<PredictionRecord, 'timestamp' | 'modelId' | 'modelVersion'> {
-  readonly attributes: string;
-  readonly members: string;
-}
-
-/** The last members of an event, in common with others of its caller. */
-interface Ending extends Pick<PredictionRecord, 'cacheHit' | 'clientId'> {
-  readonly text: string;
-}
-
 /**
  * PredictionRecord → CloudEvents 1.0 JSON, structured mode (docs/event.schema.json). Runs once in each prediction, so the text is
  * put together by hand.
  */
 export class EventEncoder {
-  readonly #head: string;
-  readonly #environment: string;
   readonly #pseudonym: Pseudonym;
   readonly #names = new JsonNames(':');
   readonly #stageNames = new JsonNames(':');
   readonly #nextStageNames = new JsonNames(':', ',');
-  #shared: SharedParts = { timestamp: Number.NaN, modelId: null, modelVersion: null, attributes: '', members: '' };
-  #ending: Ending = { cacheHit: false, clientId: null, text: '' };
+  // What many events have in common: those of a millisecond, a model and version, a caller.
+  readonly #attributes: (timestamp: number, modelId: string | null) => string;
+  readonly #time = lastText((timestamp: number) => `,"timestamp":"${isoTimestamp(timestamp)}"`);
+  readonly #model = lastText(
+    (modelId: string | null, version: string | null) =>
+      `,"model_id":${nullableString(modelId)},"model_version":${nullableString(version)}`,
+  );
+  readonly #ending: (cacheHit: boolean, clientId: string | null) => string;
 
   constructor({ source, environment, piiKey }: EventEncoderOptions) {
     this.#pseudonym = pseudonymUnder(piiKey);
-    this.#head =
+    const origin =
       `,"source":${jsonString(source)},"type":"${eventType}","datacontenttype":"application/json",` +
-      `"dataschema":"${eventDataSchema}","time":"`;
-    this.#environment = `,"environment":${jsonString(environment)}`;
-    this.#ending = this.#newEnding(false, null);
+      `"dataschema":"${eventDataSchema}"`;
+    this.#attributes = lastText((timestamp, modelId) => {
+      const subject = modelId === null ? '' : `,"subject":${jsonString(modelId)}`;
+      return `${origin},"time":"${isoTimestamp(timestamp)}"${subject}`;
+    });
+    const where = `,"environment":${jsonString(environment)}`;
+    this.#ending = lastText(
+      (cacheHit, clientId) => `,"cache_hit":${cacheHit},"client_id":${nullableString(clientId)}${where}`,
+    );
   }
 
   /** @throws TypeError when the prediction holds what JSON cannot (a BigInt, a cycle); RangeError for an impossible timestamp. */
   encode(record: PredictionRecord): EncodedEvent {
-    const { attributes, members } = this.#sharedOf(record);
     const id = jsonString(record.eventId);
     const { text: entities, key } = this.#entities(record);
     const trace = record.traceparent === undefined ? '' : `,"traceparent":${jsonString(record.traceparent)}`;
-    const { featuresText } = record;
+    const { featuresText, timestamp, modelId } = record;
     const features = featuresText === undefined ? this.#features(record.features) : onOneLine(featuresText);
     const text =
-      `{"specversion":"1.0","id":${id}${attributes}${trace},"data":{"event_id":${id}` +
+      `{"specversion":"1.0","id":${id}${this.#attributes(timestamp, modelId)}${trace},"data":{"event_id":${id}` +
       `,"request_id":${jsonString(record.requestId)}` +
       (record.batchIndex === undefined ? '' : `,"batch_index":${record.batchIndex}`) +
-      members +
+      this.#time(timestamp, undefined) +
+      this.#model(modelId, record.modelVersion) +
       outcomeOf(record) +
       `,"features":${features},"entities":{${entities}}` +
       (record.tensors === undefined ? '' : `,"tensors":${JSON.stringify(record.tensors)}`) +
       `,"latency_ms":${jsonThousandths(record.latencyMs)},"stages_ms":{${this.#stages(record.stageMs)}}` +
-      `${this.#endingOf(record)}${trace}}}`;
+      `${this.#ending(record.cacheHit, record.clientId)}${trace}}}`;
     return { id: record.eventId, key: key ?? record.requestId, text };
-  }
-
-  /** Many events share a millisecond, a model and a version. */
-  #sharedOf({ timestamp, modelId, modelVersion }: PredictionRecord): SharedParts {
-    const last = this.#shared;
-    if (timestamp === last.timestamp && modelId === last.modelId && modelVersion === last.modelVersion) return last;
-    const time = new Date(timestamp).toISOString();
-    const model = nullableString(modelId);
-    const attributes = `${this.#head}${time}"${modelId === null ? '' : `,"subject":${model}`}`;
-    const members = `,"timestamp":"${time}","model_id":${model},"model_version":${nullableString(modelVersion)}`;
-    return (this.#shared = {
-      ...{ timestamp, modelId, modelVersion },
-      ...{ attributes: flatText(attributes), members: flatText(members) },
-    });
-  }
-
-  #endingOf({ cacheHit, clientId }: PredictionRecord): string {
-    if (cacheHit !== this.#ending.cacheHit || clientId !== this.#ending.clientId)
-      this.#ending = this.#newEnding(cacheHit, clientId);
-    return this.#ending.text;
-  }
-
-  #newEnding(cacheHit: boolean, clientId: string | null): Ending {
-    const text = `,"cache_hit":${cacheHit},"client_id":${nullableString(clientId)}${this.#environment}`;
-    return { cacheHit, clientId, text: flatText(text) };
   }
 
   /** The object of values, and the members that say where they came from. */

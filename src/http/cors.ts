@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Exchange } from './exchange.js';
 
 const preflightHeaders = {
   'access-control-allow-methods': 'GET, HEAD, POST',
@@ -16,13 +17,13 @@ export class Cors {
   }
 
   /** Marks the exchange so that its reply may be read. True: this is a preflight, to be answered with nothing else. */
-  admit(request: FastifyRequest, reply: FastifyReply): boolean {
+  admit(exchange: Exchange, request: IncomingMessage, response: ServerResponse): boolean {
     const { origin } = request.headers;
-    request.exchange.variesByOrigin = true;
+    exchange.variesByOrigin = true;
     if (origin === undefined || !(this.#origins.has(origin) || this.#origins.has('*'))) return false;
-    request.exchange.corsOrigin = origin;
+    exchange.corsOrigin = origin;
     const isPreflight = request.method === 'OPTIONS' && 'access-control-request-method' in request.headers;
-    if (isPreflight) reply.raw.setHeaders(new Headers(preflightHeaders));
+    if (isPreflight) response.setHeaders(new Headers(preflightHeaders));
     return isPreflight;
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal, RateDecision } from '../access/index.js';
 import type { CallContext } from '../prediction/index.js';
+import type { Clock } from '../shared/clock.js';
 import type { Caller } from '../shared/deadline.js';
 import { requestIdPattern } from '../shared/names.js';
 import { outgoingTrace, validTraceparent, validTracestate, type TraceHeaders } from '../shared/trace-context.js';
@@ -105,6 +106,16 @@ export class Exchange implements CallContext, Caller {
     }
     return this.#cancel.signal;
   }
+}
+
+/** The exchange of a request that Node's HTTP server has read the head of, now. */
+export function exchangeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { clock, beginTrace }: Pick<ExchangeStart, 'beginTrace'> & { readonly clock: Clock },
+): Exchange {
+  const { headers } = request;
+  return new Exchange({ headers, peer: new ResponsePeer(response), arrivedAt: clock.monotonic(), beginTrace });
 }
 
 /** The caller's X-Request-Id where it is harmless, else a new one. */

@@ -3,7 +3,7 @@ import type { HttpCall } from './http-call.js';
 import type { PredictCall } from './predict-call.js';
 import { readBody } from './read-body.js';
 import type { Responder } from './responder.js';
-import type { Step } from './steps/step.js';
+import { takeStep, type Step } from './steps/step.js';
 import type { Turn } from './turn.js';
 
 export interface PredictRouteParts {
@@ -44,18 +44,10 @@ export class PredictRoute {
       .catch((thrown: unknown) => responder.refuse(call, thrown));
   };
 
-  /** A step, and what comes behind it where it does not refuse: at once where it can be. */
+  /** A step, and what comes behind it where it does not refuse. */
   #pass(step: Step, call: HttpCall, behind: (call: HttpCall) => void): void {
-    const { responder } = this.#parts;
-    try {
-      const decision = step(call.exchange, call);
-      if (decision === undefined) return behind(call);
-      if (!(decision instanceof Promise)) return responder.refuse(call, decision);
-      decision
-        .then((refusal) => (refusal === undefined ? behind(call) : responder.refuse(call, refusal)))
-        .catch((thrown: unknown) => responder.refuse(call, thrown));
-    } catch (thrown) {
-      responder.refuse(call, thrown);
-    }
+    takeStep(step, call.exchange, call, (refusal) =>
+      refusal === undefined ? behind(call) : this.#parts.responder.refuse(call, refusal),
+    );
   }
 }

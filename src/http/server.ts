@@ -1,6 +1,6 @@
 import type { RequestListener, Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import type { Authenticator, RateLimiter } from '../access/index.js';
 import type { ModelCatalogue, ModelControl } from '../models/index.js';
 import type { PredictionService, TensorService } from '../prediction/index.js';
@@ -9,7 +9,7 @@ import type { Timers } from '../shared/timers.js';
 import type { Admission } from './admission.js';
 import { callerAddress, type CallerAddress } from './caller-address.js';
 import { Cors } from './cors.js';
-import { Exchange, ResponsePeer } from './exchange.js';
+import { exchangeOf } from './exchange.js';
 import { createNodeServer } from './node-server.js';
 import { ExpressLane } from './express-lane/index.js';
 import type { Listener } from './listener.js';
@@ -87,7 +87,7 @@ const maxParamLength = 16_384;
 export async function createHttpServer(parts: HttpServerParts): Promise<HttpServer> {
   const edge = await openEdge(parts);
   const app = createApp(parts, edge);
-  addHooks(app, parts, edge.responder);
+  addHooks(app, parts, edge);
   addRoutes(app, parts, edge);
   await app.ready();
   const listener = takesExpressLane(parts)
@@ -103,6 +103,8 @@ interface Edge {
   readonly certificates: TlsCertificates | undefined;
   readonly turn: Turn;
   readonly addressOf: CallerAddress;
+  /** undefined: no page of another origin reads replies. */
+  readonly cors: Cors | undefined;
   readonly single: PredictCall;
   readonly predictRoutes: ReadonlyMap<string, PredictRoute>;
 }
@@ -122,6 +124,7 @@ async function openEdge(parts: HttpServerParts): Promise<Edge> {
     certificates: await openCertificates(parts),
     turn,
     addressOf: callerAddress(options.trust_proxy),
+    cors: options.cors_origins.length > 0 ? new Cors(options.cors_origins) : undefined,
     single,
     predictRoutes: new Map([
       ['/v1/predict', routeOf(single)],
@@ -141,8 +144,7 @@ async function openCertificates({ tls, observer }: HttpServerParts): Promise<Tls
 function createApp(parts: HttpServerParts, edge: Edge): FastifyInstance {
   const { options, clock } = parts;
   const { responder, protocolErrors, certificates } = edge;
-  const front = (others: RequestListener): RequestListener =>
-    hasCors(options) ? others : predictFront({ ...parts, ...edge, routes: edge.predictRoutes }, others);
+  const front = (others: RequestListener) => predictFront({ ...parts, ...edge, routes: edge.predictRoutes }, others);
   const app = fastify({
     logger: false,
     bodyLimit: options.max_body_bytes,
@@ -154,7 +156,7 @@ function createApp(parts: HttpServerParts, edge: Edge): FastifyInstance {
     forceCloseConnections: false,
     clientErrorHandler: protocolErrors.answerClientError,
     frameworkErrors: (error, request, reply) => {
-      request.exchange = newExchange(request, reply, clock.monotonic());
+      request.exchange = exchangeOf(request.raw, reply.raw, { clock });
       responder.error(request, reply, error);
     },
     serverFactory: (listener) => createNodeServer(options, certificates?.current, front(listener)),
@@ -167,15 +169,13 @@ function createApp(parts: HttpServerParts, edge: Edge): FastifyInstance {
 }
 
 /** What comes before the hooks of the routes, in one hook: each costs something on the hot path. */
-function addHooks(app: FastifyInstance, parts: HttpServerParts, responder: Responder): void {
-  const { options, clock, beginTrace } = parts;
-  const cors = hasCors(options) ? new Cors(options.cors_origins) : undefined;
+function addHooks(app: FastifyInstance, parts: HttpServerParts, { responder, cors }: Edge): void {
   app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
-    request.exchange = newExchange(request, reply, clock.monotonic(), beginTrace);
+    const exchange = (request.exchange = exchangeOf(request.raw, reply.raw, parts));
     const refusal = checkRequest(request.raw);
     if (refusal !== undefined) return done(refusal);
-    if (cors?.admit(request, reply) === true) {
+    if (cors?.admit(exchange, request.raw, reply.raw) === true) {
       responder.send(request, reply, { status: 204, contentType: 'text/plain', body: '' });
       return;
     }
@@ -183,15 +183,6 @@ function addHooks(app: FastifyInstance, parts: HttpServerParts, responder: Respo
     done(request.is404 ? unmatched(app, request) : undefined);
   });
   app.setErrorHandler((thrown, request, reply) => responder.error(request, reply, thrown));
-}
-
-function newExchange(
-  { raw }: FastifyRequest,
-  reply: FastifyReply,
-  arrivedAt: number,
-  beginTrace?: () => string | undefined,
-): Exchange {
-  return new Exchange({ headers: raw.headers, peer: new ResponsePeer(reply.raw), arrivedAt, beginTrace });
 }
 
 function addRoutes(app: FastifyInstance, parts: HttpServerParts, edge: Edge): void {
@@ -211,7 +202,12 @@ function addRoutes(app: FastifyInstance, parts: HttpServerParts, edge: Edge): vo
     metrics: parts.metrics,
     authenticator: parts.metricsProtected ? authenticator : null,
   });
-  if (options.docs) docsRoutes(app, responder, openApiDocument({ version: parts.version, options }));
+  if (options.docs)
+    docsRoutes(
+      app,
+      responder,
+      openApiDocument({ version: parts.version, options, mlflowWebhook: parts.mlflowWebhook !== undefined }),
+    );
 }
 
 function callPartsOf(parts: HttpServerParts): PredictCallParts {
@@ -221,11 +217,7 @@ function callPartsOf(parts: HttpServerParts): PredictCallParts {
 
 /** Not where the reply depends on headers that only the ordinary server reads. */
 function takesExpressLane({ options, tls }: HttpServerParts): boolean {
-  return options.express_lane && tls.mode !== 'required' && !hasCors(options);
-}
-
-function hasCors({ cors_origins }: HttpOptions): boolean {
-  return cors_origins.length > 0;
+  return options.express_lane && tls.mode !== 'required' && options.cors_origins.length === 0;
 }
 
 interface FastifyHttpServerParts {

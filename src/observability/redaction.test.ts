@@ -72,7 +72,7 @@ describe('redactText', () => {
   it.each(hostile)('takes linear time for repeated "%s"', (piece) => {
     const timeOf = (length: number): number => {
       const text = piece.repeat(Math.ceil(length / piece.length));
-      const runs = Array.from({ length: 15 }, () => {
+      const runs = Array.from({ length: 50 }, () => {
         const start = performance.now();
         redactText(text);
         return performance.now() - start;

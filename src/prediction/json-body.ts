@@ -65,26 +65,21 @@ export function refuseHostileObject(value: unknown, depth: number): void {
 }
 
 /** What a byte means for nesting: bodies are looked through byte by byte, of which all but a few mean nothing. */
-const enum Mark {
-  none = 0,
-  open = 1,
-  close = 2,
-  quote = 3,
-}
+const mark = { none: 0, open: 1, close: 2, quote: 3 } as const;
 const marks = new Uint8Array(256);
-for (const byte of Buffer.from('[{')) marks[byte] = Mark.open;
-for (const byte of Buffer.from(']}')) marks[byte] = Mark.close;
-for (const byte of Buffer.from('"')) marks[byte] = Mark.quote;
+for (const byte of Buffer.from('[{')) marks[byte] = mark.open;
+for (const byte of Buffer.from(']}')) marks[byte] = mark.close;
+for (const byte of Buffer.from('"')) marks[byte] = mark.quote;
 
 /** Deepest nesting of brackets outside strings, read from the bytes without parsing. */
 function scanDepth(body: Buffer): number {
   let depth = 0;
   let deepest = 0;
   for (let at = 0; at < body.length; at++) {
-    const mark = marks[body[at] as number];
-    if (mark === Mark.none) continue;
-    if (mark === Mark.quote) at = stringEnd(body, at + 1);
-    else if (mark === Mark.close) depth--;
+    const found = marks[body[at] as number];
+    if (found === mark.none) continue;
+    if (found === mark.quote) at = stringEnd(body, at + 1);
+    else if (found === mark.close) depth--;
     else if (++depth > deepest) deepest = depth;
   }
   return deepest;

@@ -4,7 +4,7 @@ import { openApiDocument } from '../../src/http/openapi/document.js';
 import { Value } from '@sinclair/typebox/value';
 
 const options = { ...Value.Create(httpOptions), open_inference: true };
-const document = openApiDocument({ version: '0', options }) as {
+const document = openApiDocument({ version: '0', options, mlflowWebhook: true }) as {
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 };
 const ajv = new Ajv({ strict: false, validateFormats: false });

@@ -14,13 +14,15 @@ import { webhookPaths } from './webhook-operations.js';
 export interface OpenApiParts {
   readonly version: string;
   readonly options: HttpOptions;
+  /** There is a path for MLflow's webhook. */
+  readonly mlflowWebhook: boolean;
 }
 
 /**
  * The OpenAPI 3.0.3 document of the API. Built from the wire schemas alone: the routes answer with prepared text, so no schema
  * costs anything when a request is served. The contract tests hold real replies against it.
  */
-export function openApiDocument({ version, options }: OpenApiParts): object {
+export function openApiDocument({ version, options, mlflowWebhook }: OpenApiParts): object {
   const document = {
     openapi: '3.0.3',
     info: {
@@ -39,7 +41,7 @@ export function openApiDocument({ version, options }: OpenApiParts): object {
     paths: {
       ...predictionPaths,
       ...cataloguePaths,
-      ...webhookPaths,
+      ...(mlflowWebhook && webhookPaths),
       ...operationPaths,
       ...(options.open_inference && openInferencePaths),
     },
@@ -48,7 +50,7 @@ export function openApiDocument({ version, options }: OpenApiParts): object {
         ...predictionSchemas(options),
         ...errorSchemas,
         ...catalogueSchemas,
-        ...webhookSchemas,
+        ...(mlflowWebhook && webhookSchemas),
         ...healthSchemas,
         ...(options.open_inference && openInferenceSchemas),
       },

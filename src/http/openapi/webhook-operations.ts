@@ -26,7 +26,7 @@ export const webhookPaths = {
       operationId: 'mlflowChanged',
       summary: 'MLflow tells that its registry has changed',
       description:
-        'Has the registry asked at once. Only there with `mlflow.webhook_secret` and `mlflow.tracking_uri`, else 404. It takes no key: deliveries are signed. At most 64 KiB.',
+        'Has the registry asked at once. It takes no key: deliveries are signed with `mlflow.webhook_secret`. At most 64 KiB.',
       tags: ['models'],
       security: [],
       parameters: [...delivery, ...headerParameters(['requestId', 'traceparent'])],

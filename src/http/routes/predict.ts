@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { takeOver } from '../http-call.js';
 import type { PredictRoute } from '../predict-route.js';
 
-/** Those that `predict-front.ts` leaves to Fastify: with a query, or from pages of other origins. */
+/** Those that `predict-front.ts` leaves to Fastify: with a query. */
 export function predictRoutes(app: FastifyInstance, routes: ReadonlyMap<string, PredictRoute>): void {
   for (const [path, route] of routes) {
     app.post(path, {

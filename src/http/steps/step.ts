@@ -36,19 +36,27 @@ export function inOrder(...steps: readonly Step[]): Step {
 
 export type SyncHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void;
 
+/** Takes a step for `request`, and calls `done` once, with what refuses the request if anything does: at once where it can. */
+export function takeStep(
+  step: Step,
+  exchange: Exchange,
+  request: StepRequest,
+  done: (refusal: Error | undefined) => void,
+): void {
+  let refusal: Awaitable<ServiceError | undefined>;
+  try {
+    refusal = step(exchange, request);
+  } catch (thrown) {
+    done(asError(thrown));
+    return;
+  }
+  if (refusal instanceof Promise) refusal.then(done, (thrown: unknown) => done(asError(thrown)));
+  else done(refusal);
+}
+
 /** A step as Fastify takes it. */
 export function hookOf(step: Step): SyncHook {
-  return (request, _reply, done) => {
-    let refusal: Awaitable<ServiceError | undefined>;
-    try {
-      refusal = step(request.exchange, request);
-    } catch (thrown) {
-      done(asError(thrown));
-      return;
-    }
-    if (refusal instanceof Promise) refusal.then(done, (thrown: unknown) => done(asError(thrown)));
-    else done(refusal);
-  };
+  return (request, _reply, done) => takeStep(step, request.exchange, request, done);
 }
 
 function asError(thrown: unknown): Error {
