@@ -2,7 +2,7 @@ import type { EntityKeyError, ViewRead } from '../features/index.js';
 import { ServiceError, type Problem } from '../shared/errors.js';
 import type { FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
 import { pointerStep } from '../shared/json.js';
-import { unknownName } from './envelope.js';
+import { unknownName } from './body/envelope.js';
 import type { FeaturePlan, ViewSource } from './feature-plan.js';
 import { useDefault, type AssembledRow } from './assembled-row.js';
 import { fillFromView } from './stored-features.js';
@@ -53,15 +53,17 @@ function takeInline(
   problems: Problem[],
 ): number {
   const { featureIndex, checks } = plan.version;
-  const { features } = instance;
+  const { names, values } = instance.features;
+  const positions = plan.positionsOf(names);
   let given = 0;
-  for (const name in features) {
-    const index = featureIndex.get(name);
-    if (index === undefined) {
+  for (let at = 0; at < names.length; at++) {
+    const index = positions[at] as number;
+    if (index < 0) {
+      const name = names[at] as string;
       problems.push(unknownName(`/features${pointerStep(name)}`, 'unknown_feature', name, featureIndex.keys()));
       continue;
     }
-    const value = features[name];
+    const value = values[at];
     const found = checks[index]?.(value, plan.paths[index] ?? '');
     if (found !== undefined) problems.push(...found);
     row[index] = value as FeatureValue;

@@ -20,8 +20,8 @@ export interface FeaturePlan {
   readonly entities: ReadonlySet<string>;
   /** Some feature is personal data. */
   readonly personal: boolean;
-  /** No feature's name and no value can hold a brace or a quote: in the JSON text of valid features braces are structure. */
-  readonly bracesAreStructure: boolean;
+  /** The position of each name in the version's row; -1 for one that the version does not know. Callers mostly give the same names. */
+  readonly positionsOf: (names: readonly string[]) => Int32Array;
 }
 
 /** Makes plans and remembers them for as long as their version lives. */
@@ -62,7 +62,20 @@ function makePlan(version: ServingVersion, views: ReadonlyMap<string, FeatureVie
     sources: [...sources.values()],
     sourceOf,
     personal: version.features.some((spec) => spec.pii),
-    bracesAreStructure: version.features.every((spec) => spec.type !== 'string' && !/[{}"\\]/.test(spec.name)),
+    positionsOf: lastPositions(version.featureIndex),
     entities: new Set([...sources.values()].map((source) => source.view.entity)),
+  };
+}
+
+/** Names of one list stand for those of the next, where it is the same list. */
+function lastPositions(featureIndex: ReadonlyMap<string, number>): FeaturePlan['positionsOf'] {
+  let lastNames: readonly string[] | undefined;
+  let positions = new Int32Array(0);
+  return (names) => {
+    if (names !== lastNames) {
+      positions = Int32Array.from(names, (name) => featureIndex.get(name) ?? -1);
+      lastNames = names;
+    }
+    return positions;
   };
 }

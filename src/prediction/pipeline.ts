@@ -6,11 +6,10 @@ import type { Deadline } from '../shared/deadline.js';
 import { toServiceError, type ServiceError } from '../shared/errors.js';
 import { startRow } from './assemble-features.js';
 import { authorise } from './authorise.js';
-import { parseBatchRequest, parsePredictionRequest, type EnvelopeLimits } from './envelope.js';
+import { BodyReader } from './body/body-reader.js';
+import type { EnvelopeLimits } from './body/envelope.js';
 import { explainRows } from './explain-rows.js';
 import { FeaturePlans } from './feature-plan.js';
-import { inlineTexts } from './features-text.js';
-import { bodyText, parseJsonText } from './json-body.js';
 import type { PredictionObserver } from './observer.js';
 import { PredictionRun } from './prediction-run.js';
 import { readStoredFeatures } from './read-stored-features.js';
@@ -38,18 +37,19 @@ export interface PipelineParts {
  */
 export class PredictionPipeline implements PredictionService {
   readonly #parts: PipelineParts;
+  readonly #bodies: BodyReader;
   readonly #plans: FeaturePlans;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
+    this.#bodies = new BodyReader(parts.limits);
     this.#plans = new FeaturePlans(parts.features.views);
   }
 
   async predict(body: Buffer, call: CallContext): Promise<PredictionReply> {
     const run = new PredictionRun(call, this.#parts.clock, false);
     try {
-      run.text = bodyText(body);
-      const request = parsePredictionRequest(parseJsonText(run.text), this.#parts.limits);
+      const request = this.#bodies.prediction(body);
       run.begin(request, [request]);
       await this.#answer(run);
       return await this.#finish(run, predictionReply);
@@ -61,8 +61,7 @@ export class PredictionPipeline implements PredictionService {
   async predictBatch(body: Buffer, call: CallContext): Promise<BatchReply> {
     const run = new PredictionRun(call, this.#parts.clock, true);
     try {
-      run.text = bodyText(body);
-      const request = parseBatchRequest(parseJsonText(run.text), this.#parts.limits);
+      const request = this.#bodies.batch(body);
       run.begin(request, request.instances);
       await this.#answer(run);
       return await this.#finish(run, batchReply);
@@ -130,10 +129,8 @@ export class PredictionPipeline implements PredictionService {
     const { events, newId, observer } = this.#parts;
     let written: Promise<void> | void = undefined;
     const count = Math.max(1, run.rows.length);
-    const texts = inlineTexts(run);
     for (let index = 0; index < count; index++)
-      written =
-        events.record(recordOf(run, index, { eventId: newId(), error, featuresText: texts?.[index] })) ?? written;
+      written = events.record(recordOf(run, index, { eventId: newId(), error })) ?? written;
     observer.requestFinished(finishedRequest(run, error));
     if (written !== undefined) await written;
   }

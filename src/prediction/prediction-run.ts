@@ -3,6 +3,7 @@ import type { Clock } from '../shared/clock.js';
 import { Deadline } from '../shared/deadline.js';
 import { ServiceError } from '../shared/errors.js';
 import { isCached, type AssembledRow } from './assembled-row.js';
+import { noFeatures } from './body/given-features.js';
 import type { CallContext, Instance, PredictionOptions } from './types.js';
 
 /** One row on its way: what came in, how far it got, and what became of it. */
@@ -14,7 +15,7 @@ export interface RowRun {
   error: ServiceError | undefined;
 }
 
-const nothing: Instance = { features: {}, entities: {} };
+export const nothing: Instance = { features: noFeatures, entities: {} };
 
 /** A row of which nothing but this is known. */
 export function newRow(instance: Instance, error?: ServiceError): RowRun {
@@ -24,8 +25,6 @@ export function newRow(instance: Instance, error?: ServiceError): RowRun {
 /** What a request for predictions is and how far it has got: the pipeline writes it, reply and event are read from it. */
 export class PredictionRun {
   readonly call: CallContext;
-  /** The JSON text as it came; empty where it was no text. */
-  text = '';
   readonly isBatch: boolean;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;

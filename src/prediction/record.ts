@@ -2,31 +2,25 @@ import type { EventFeature, PredictionRecord } from '../events/index.js';
 import type { ServingVersion } from '../models/index.js';
 import type { ServiceError } from '../shared/errors.js';
 import type { FinishedRequest, OriginCounts } from './observer.js';
-import { newRow, type PredictionRun, type RowRun } from './prediction-run.js';
+import { newRow, nothing, type PredictionRun, type RowRun } from './prediction-run.js';
 import { isCached, type AssembledRow } from './assembled-row.js';
 
-const unknownRow: RowRun = newRow({ features: {}, entities: {} });
+const unknownRow: RowRun = newRow(nothing);
 const noOrigins: OriginCounts = { request: 0, cache: 0, store: 0, default: 0 };
 
 export interface RecordParts {
   readonly eventId: string;
   /** Why the whole request failed. */
   readonly error: ServiceError | undefined;
-  /** The features as the caller wrote them, where they could be cut out. */
-  readonly featuresText: string | undefined;
 }
 
 /** The record of one row, or of a request whose rows never became known (index 0, `error` set). */
-export function recordOf(
-  run: PredictionRun,
-  index: number,
-  { eventId, error, featuresText }: RecordParts,
-): PredictionRecord {
+export function recordOf(run: PredictionRun, index: number, { eventId, error }: RecordParts): PredictionRecord {
   const row = run.rows[index] ?? unknownRow;
   const failure = row.error ?? error;
   const { call, version } = run;
   const result = failure === undefined ? row.result : undefined;
-  const { features, featuresText: text } = featuresOf(run, row, featuresText);
+  const { features, featuresText } = featuresOf(run, row);
   // Written out: spreading optional parts costs a tenth of a request.
   return {
     eventId,
@@ -38,7 +32,7 @@ export function recordOf(
     status: failure === undefined ? 'success' : 'error',
     errorCode: failure?.code,
     features,
-    featuresText: text,
+    featuresText,
     entities: entitiesOf(row),
     prediction: result?.prediction,
     confidence: result?.confidence,
@@ -86,15 +80,11 @@ type RecordedFeatures = Pick<PredictionRecord, 'features' | 'featuresText'>;
  * Features as far as they are known to fit the model: what was refused is not kept, its size and content being the caller's.
  * Where the caller gave them all, they are taken as they were written.
  */
-function featuresOf(
-  run: PredictionRun,
-  { assembled, instance }: RowRun,
-  asWritten: string | undefined,
-): RecordedFeatures {
+function featuresOf(run: PredictionRun, { assembled, instance }: RowRun): RecordedFeatures {
   if (run.version === undefined || assembled === undefined) return { features: [] };
   const { allInline, plan } = assembled;
   if (!allInline || plan.personal) return { features: eventFeatures(run.version, assembled) };
-  return { features: [], featuresText: asWritten ?? JSON.stringify(instance.features) };
+  return { features: [], featuresText: instance.features.text };
 }
 
 function eventFeatures({ features: specs }: ServingVersion, { row, origins, ages }: AssembledRow): EventFeature[] {

@@ -3,10 +3,11 @@ import type { Caller } from '../shared/deadline.js';
 import type { ErrorDetails, ErrorCode, ServiceError } from '../shared/errors.js';
 import type { EntityKey, FeatureOrigin } from '../shared/feature-value.js';
 import type { JsonObject } from '../shared/json.js';
+import type { GivenFeatures } from './body/given-features.js';
 
 /** What one row is predicted from. */
 export interface Instance {
-  readonly features: Readonly<Record<string, unknown>>;
+  readonly features: GivenFeatures;
   readonly entities: Readonly<Record<string, EntityKey>>;
 }
 

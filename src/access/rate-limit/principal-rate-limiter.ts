@@ -1,3 +1,4 @@
+import { flatText } from '../../shared/flat-text.js';
 import type { AccessObserver } from '../observer.js';
 import type { RateLimitOptions } from '../options.js';
 import type { Principal } from '../principal.js';
@@ -11,6 +12,8 @@ export class PrincipalRateLimiter implements RateLimiter {
   readonly #options: RateLimitOptions;
   readonly #windows: Windows;
   readonly #observer: Pick<AccessObserver, 'rateLimited'>;
+  /** The names of callers' windows: a principal is the same object for as long as its credential is remembered. */
+  readonly #callers = new WeakMap<Principal, string>();
 
   constructor(options: RateLimitOptions, windows: Windows, observer: Pick<AccessObserver, 'rateLimited'>) {
     this.#options = options;
@@ -22,7 +25,7 @@ export class PrincipalRateLimiter implements RateLimiter {
     const limit =
       principal.requestsPerMinute === undefined ? this.#options.requests_per_minute : principal.requestsPerMinute;
     if (limit === null || !this.#options.enabled) return unlimited;
-    const decision = this.#windows.take(`caller:${principal.id}`, limit, weight);
+    const decision = this.#windows.take(this.#callerOf(principal), limit, weight);
     if (decision instanceof Promise) return decision.then((later) => this.#answer(principal, limit, later));
     return this.#answer(principal, limit, decision);
   }
@@ -30,6 +33,15 @@ export class PrincipalRateLimiter implements RateLimiter {
   /** The windows are shared with others: whoever made them closes them. */
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #callerOf(principal: Principal): string {
+    let caller = this.#callers.get(principal);
+    if (caller === undefined) {
+      caller = flatText(`caller:${principal.id}`);
+      this.#callers.set(principal, caller);
+    }
+    return caller;
   }
 
   #answer(principal: Principal, limit: number, { allowed, remaining, resetMs }: WindowDecision): RateDecision {

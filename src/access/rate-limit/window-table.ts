@@ -11,6 +11,24 @@ export interface WindowTableOptions {
   readonly mostCallers?: number;
 }
 
+interface Place {
+  window: SlidingWindow;
+  /** When it was put at the end. */
+  readonly since: number;
+}
+
+interface Admission {
+  readonly caller: string;
+  /** The caller's place so far. */
+  readonly own: Place | undefined;
+  readonly window: SlidingWindow;
+  readonly now: number;
+  readonly weight: number;
+}
+
+/** Putting a place at the end costs as much as all the rest, so it is done once in so long. */
+const reorderMs = 1000;
+
 /**
  * The windows of one process. Bounded, and full or not it never lets more pass than the limit: a window is dropped only once it is
  * empty, and while all places are taken, callers without one share a single window. A caller that later gets a place of its own
@@ -20,8 +38,8 @@ export class WindowTable implements Windows {
   readonly #clock: Clock;
   readonly #observer: Pick<AccessObserver, 'limiterOverflow'>;
   readonly #mostCallers: number;
-  /** In the order of the last admission: the first window is the first to become empty. */
-  readonly #windows = new Map<string, SlidingWindow>();
+  /** In the order of the last admission, to a second: the first window is about the first to become empty. */
+  readonly #windows = new Map<string, Place>();
   #shared: SlidingWindow | undefined;
 
   constructor({ clock, observer, mostCallers = 50_000 }: WindowTableOptions) {
@@ -34,10 +52,10 @@ export class WindowTable implements Windows {
     const now = this.#clock.monotonic();
     const own = this.#windows.get(caller);
     if (own === undefined && !this.#hasPlace(now)) return this.#takeShared(now, limit, weight);
-    const window = windowFor(limit, own ?? this.#inherited(now));
+    const window = windowFor(limit, own?.window ?? this.#inherited(now));
     const { fits, remaining, waitMs } = window.room(now, limit, weight);
     if (!fits) return { allowed: false, remaining, resetMs: waitMs };
-    this.#admit(caller, window, now, weight);
+    this.#admit({ caller, own, window, now, weight });
     return { allowed: true, remaining: remaining - weight, resetMs: windowMs };
   }
 
@@ -46,7 +64,7 @@ export class WindowTable implements Windows {
     const now = this.#clock.monotonic();
     const own = this.#windows.get(caller);
     if (own === undefined && !this.#hasPlace(now)) return;
-    this.#admit(caller, windowFor(limit, own), now, weight);
+    this.#admit({ caller, own, window: windowFor(limit, own?.window), now, weight });
   }
 
   get callers(): number {
@@ -59,16 +77,18 @@ export class WindowTable implements Windows {
     return Promise.resolve();
   }
 
-  #admit(caller: string, window: SlidingWindow, now: number, weight: number): void {
+  #admit({ caller, own, window, now, weight }: Admission): void {
     window.record(now, weight);
-    this.#windows.delete(caller);
-    this.#windows.set(caller, window);
+    if (own === undefined || now - own.since >= reorderMs) {
+      this.#windows.delete(caller);
+      this.#windows.set(caller, { window, since: now });
+    } else own.window = window;
   }
 
   /** Drops at most two empty windows for each newcomer: the table shrinks again, and no call pays for many. */
   #hasPlace(now: number): boolean {
     let looked = 0;
-    for (const [caller, window] of this.#windows) {
+    for (const [caller, { window }] of this.#windows) {
       if (looked === 2 || !window.isEmptyAt(now)) break;
       this.#windows.delete(caller);
       looked++;

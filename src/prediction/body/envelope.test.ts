@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError, type Problem } from '../shared/errors.js';
+import { ServiceError, type Problem } from '../../shared/errors.js';
 import { parseBatchRequest, parsePredictionRequest } from './envelope.js';
+import { noFeatures, ParsedFeatures } from './given-features.js';
 
 const limits = { maxTimeoutMs: 30_000, maxBatchInstances: 3 };
 
@@ -30,7 +31,7 @@ describe('parsePredictionRequest', () => {
     expect(parsePredictionRequest(body, limits)).toEqual({
       modelId: 'fraud_detection_v2',
       modelVersion: '1.2.3',
-      features: { age: 30 },
+      features: new ParsedFeatures({ age: 30 }),
       entities: { customer: 'C-1', account: 7 },
       options: { timeoutMs: 5000, includeExplanation: true, enableCache: false },
     });
@@ -40,7 +41,7 @@ describe('parsePredictionRequest', () => {
     expect(parsePredictionRequest({ model_id: 'm' }, limits)).toEqual({
       modelId: 'm',
       modelVersion: undefined,
-      features: {},
+      features: noFeatures,
       entities: {},
       options: { timeoutMs: undefined, includeExplanation: false, enableCache: true },
     });
@@ -90,7 +91,7 @@ describe('parsePredictionRequest', () => {
 describe('parseBatchRequest', () => {
   it('keeps a bad instance as its own error', () => {
     const batch = parseBatchRequest({ model_id: 'm', instances: [{ features: { a: 1 } }, 7, { feature: {} }] }, limits);
-    expect(batch.instances[0]).toEqual({ features: { a: 1 }, entities: {} });
+    expect(batch.instances[0]).toEqual({ features: new ParsedFeatures({ a: 1 }), entities: {} });
     expect(batch.instances[1]).toMatchObject({ code: 'INVALID_REQUEST' });
     expect(batch.instances[2]).toMatchObject({
       details: { errors: [{ path: '/feature', problem: 'unknown_field', did_you_mean: 'features' }] },

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { ServiceError } from '../shared/errors.js';
-import { isPlainObject } from '../shared/json.js';
+import { ServiceError } from '../../shared/errors.js';
+import { isPlainObject } from '../../shared/json.js';
 
 /** Deepest nesting that a body may have: more makes later stringifying overflow the stack. */
 export const maxDepth = 32;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ServiceError } from '../shared/errors.js';
+import { ServiceError } from '../../shared/errors.js';
 import { bodyText, parseJsonText, refuseHostileObject } from './json-body.js';
 
 function refusalOf(body: Buffer | string): string | undefined {

@@ -1,9 +1,10 @@
-import { ServiceError, type Problem } from '../shared/errors.js';
-import type { EntityKey } from '../shared/feature-value.js';
-import { isPlainObject, jsonTypeOf, pointerStep } from '../shared/json.js';
-import { aliasPattern, modelIdPattern, nearestName } from '../shared/names.js';
+import { ServiceError, type Problem } from '../../shared/errors.js';
+import type { EntityKey } from '../../shared/feature-value.js';
+import { isPlainObject, jsonTypeOf, pointerStep } from '../../shared/json.js';
+import { aliasPattern, modelIdPattern, nearestName } from '../../shared/names.js';
+import { noFeatures, ParsedFeatures, type GivenFeatures } from './given-features.js';
 import { refuseHostileObject } from './json-body.js';
-import type { BatchRequest, Instance, PredictionOptions, PredictionRequest } from './types.js';
+import type { BatchRequest, Instance, PredictionOptions, PredictionRequest } from '../types.js';
 
 /** Bounds that the configuration sets on an envelope. */
 export interface EnvelopeLimits {
@@ -18,8 +19,7 @@ const requestFields = ['model_id', 'model_version', 'features', 'entities', 'opt
 const batchFields = ['model_id', 'model_version', 'instances', 'options'];
 const instanceFields = ['features', 'entities'];
 const optionFields = ['timeout_ms', 'include_explanation', 'enable_cache'];
-const noEntities: Readonly<Record<string, EntityKey>> = Object.freeze({});
-const noFeatures: Readonly<Record<string, unknown>> = Object.freeze({});
+export const noEntities: Readonly<Record<string, EntityKey>> = Object.freeze({});
 const defaultOptions: PredictionOptions = Object.freeze({
   timeoutMs: undefined,
   includeExplanation: false,
@@ -136,14 +136,14 @@ function readModelVersion(fields: Record<string, unknown>, problems: Problem[]):
   return value;
 }
 
-function readFeatures(value: unknown, path: string, problems: Problem[]): Readonly<Record<string, unknown>> {
+function readFeatures(value: unknown, path: string, problems: Problem[]): GivenFeatures {
   if (value === undefined) return noFeatures;
   if (!isPlainObject(value)) {
     problems.push(wrongType(`${path}/features`, 'an object of features by name', value));
     return noFeatures;
   }
   refuseHostileObject(value, 2);
-  return value;
+  return new ParsedFeatures(value);
 }
 
 function readEntities(value: unknown, path: string, problems: Problem[]): Readonly<Record<string, EntityKey>> {

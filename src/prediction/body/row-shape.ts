@@ -1,0 +1,82 @@
+import type { GivenFeatures } from './given-features.js';
+import { JsonScanner, Literal } from './json-scanner.js';
+
+export const featuresKey = '"features"';
+const afterFeaturesKey = /\s*:\s*\{/y;
+const name = /\s*"([^"]+)"\s*:\s*/y;
+const separator = /\s*,/y;
+const ending = /\s*\}/y;
+
+/**
+ * One row's features as a caller writes them: the text between the values, which callers repeat to the byte (names, order, white space),
+ * and so where the values stand.
+ */
+export class RowShape {
+  readonly names: readonly string[];
+  /** Before, between and behind the values. */
+  readonly #literals: readonly Literal[];
+  readonly #first: Literal;
+
+  constructor(names: readonly string[], literals: readonly string[]) {
+    this.names = names;
+    const [first = '', ...others] = literals;
+    this.#first = new Literal(first);
+    this.#literals = others.map((text) => new Literal(text));
+  }
+
+  /** The row that stands here, or undefined where another text does; `scanner.at` is anywhere then. */
+  read(scanner: JsonScanner): GivenFeatures | undefined {
+    const start = scanner.at;
+    if (!scanner.skip(this.#first)) return undefined;
+    const values: unknown[] = [];
+    for (const literal of this.#literals) {
+      const value = scanner.value();
+      if (value === undefined || !scanner.skip(literal)) return undefined;
+      values.push(value);
+    }
+    return { names: this.names, values, text: scanner.text(start, scanner.at) };
+  }
+}
+
+/** A row's shape, and where its object stands in the text. */
+export interface LearnedRow {
+  readonly shape: RowShape;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The shape of the features whose key stands at `keyAt` in a JSON text of ASCII without escapes. Undefined for what it cannot learn: no
+ * features, a name that stands twice, values that the scanner does not read.
+ */
+export function learnRow(text: string, body: Buffer, keyAt: number): LearnedRow | undefined {
+  const opened = after(afterFeaturesKey, text, keyAt + featuresKey.length);
+  if (opened === undefined) return undefined;
+  const scanner = new JsonScanner(body);
+  const names: string[] = [];
+  const literals: string[] = [];
+  const start = opened - 1;
+  let literalStart = start;
+  let at: number | undefined = opened;
+  while (at !== undefined) {
+    name.lastIndex = at;
+    const found = name.exec(text)?.[1];
+    if (found === undefined) return undefined;
+    names.push(found);
+    literals.push(text.slice(literalStart, name.lastIndex));
+    scanner.at = name.lastIndex;
+    if (scanner.value() === undefined) return undefined;
+    literalStart = scanner.at;
+    at = after(separator, text, literalStart);
+  }
+  const end = after(ending, text, literalStart);
+  if (end === undefined || new Set(names).size < names.length) return undefined;
+  literals.push(text.slice(literalStart, end));
+  return { shape: new RowShape(names, literals), start, end };
+}
+
+/** Where the match of a sticky pattern that begins at `at` ends. */
+function after(pattern: RegExp, text: string, at: number): number | undefined {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : undefined;
+}
