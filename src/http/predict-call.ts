@@ -46,7 +46,7 @@ export function predictCall(parts: PredictCallParts): PredictCall {
       checkHeaders(parts.maxTimeoutMs),
     ),
     afterBody: admit(parts.admission, 'predict'),
-    answer: (exchange, body) => prediction.predict(body, exchange).then((reply) => json(predictionReplyJson(reply))),
+    answer: async (exchange, body) => json(predictionReplyJson(await prediction.predict(body, exchange))),
   };
 }
 
@@ -63,7 +63,7 @@ export function predictBatchCall(parts: PredictCallParts): PredictCall {
   return {
     beforeBody: byInstances ? inOrder(who, headers) : inOrder(who, limitRate(limiter), headers),
     afterBody: byInstances ? inOrder(limitRate(limiter, batchWeight(parts.maxBatchInstances)), place) : place,
-    answer: (exchange, body) => prediction.predictBatch(body, exchange).then((reply) => json(JSON.stringify(reply))),
+    answer: async (exchange, body) => json(JSON.stringify(await prediction.predictBatch(body, exchange))),
   };
 }
 

@@ -33,16 +33,19 @@ export class PredictRoute {
     });
   };
 
-  readonly #answer = (call: HttpCall): void => {
+  readonly #answer = (call: HttpCall): void => void this.#answerLater(call);
+
+  async #answerLater(call: HttpCall): Promise<void> {
     const { call: predict, responder, turn } = this.#parts;
     const { exchange, body } = call;
     exchange.reachedPrediction = true;
-    turn
-      .read()
-      .then(() => predict.answer(exchange, body as Buffer))
-      .then((content) => responder.reply(call, content))
-      .catch((thrown: unknown) => responder.refuse(call, thrown));
-  };
+    try {
+      await turn.read();
+      responder.reply(call, await predict.answer(exchange, body as Buffer));
+    } catch (thrown) {
+      responder.refuse(call, thrown);
+    }
+  }
 
   /** A step, and what comes behind it where it does not refuse. */
   #pass(step: Step, call: HttpCall, behind: (call: HttpCall) => void): void {

@@ -52,7 +52,9 @@ export class PredictionPipeline implements PredictionService {
       const request = this.#bodies.prediction(body);
       run.begin(request, [request]);
       await this.#answer(run);
-      return await this.#finish(run, predictionReply);
+      const reply = this.#finish(run, predictionReply);
+      await this.#record(run, undefined);
+      return reply;
     } catch (thrown) {
       throw await this.#fail(run, toServiceError(thrown));
     }
@@ -64,7 +66,9 @@ export class PredictionPipeline implements PredictionService {
       const request = this.#bodies.batch(body);
       run.begin(request, request.instances);
       await this.#answer(run);
-      return await this.#finish(run, batchReply);
+      const reply = this.#finish(run, batchReply);
+      await this.#record(run, undefined);
+      return reply;
     } catch (thrown) {
       throw await this.#fail(run, toServiceError(thrown));
     }
@@ -108,13 +112,11 @@ export class PredictionPipeline implements PredictionService {
   }
 
   /** Every row has its outcome. A single prediction fails as its row did, a batch when no row was answered in time. */
-  async #finish<Reply>(run: PredictionRun, format: (run: PredictionRun, timestampMs: number) => Reply): Promise<Reply> {
+  #finish<Reply>(run: PredictionRun, format: (run: PredictionRun, timestampMs: number) => Reply): Reply {
     const failure = wholeFailure(run);
     if (failure !== undefined) throw failure;
     run.finish();
-    const reply = format(run, this.#parts.clock.now());
-    await this.#record(run, undefined);
-    return reply;
+    return format(run, this.#parts.clock.now());
   }
 
   async #fail(run: PredictionRun, error: ServiceError): Promise<ServiceError> {
@@ -125,13 +127,13 @@ export class PredictionPipeline implements PredictionService {
   }
 
   /** One event a row, or one for a request whose rows never became known. The reply waits only where events are journaled. */
-  async #record(run: PredictionRun, error: ServiceError | undefined): Promise<void> {
+  #record(run: PredictionRun, error: ServiceError | undefined): Promise<void> | void {
     const { events, newId, observer } = this.#parts;
     let written: Promise<void> | void = undefined;
     const count = Math.max(1, run.rows.length);
     for (let index = 0; index < count; index++)
       written = events.record(recordOf(run, index, { eventId: newId(), error })) ?? written;
     observer.requestFinished(finishedRequest(run, error));
-    if (written !== undefined) await written;
+    return written;
   }
 }

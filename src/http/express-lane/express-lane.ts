@@ -90,27 +90,27 @@ export class ExpressLane implements Listener, LaneEnd {
     }
   }
 
-  answer(connection: LaneConnection, request: CanonicalRequest): void {
-    const { clock, turn, beginTrace, responder } = this.#parts;
+  async answer(connection: LaneConnection, request: CanonicalRequest): Promise<void> {
+    const { clock, beginTrace, turn } = this.#parts;
     const { headers } = request;
     const exchange = new Exchange({ headers, peer: connection, arrivedAt: clock.monotonic(), beginTrace });
-    const answer = turn.read().then(() => this.#answerOf(exchange, connection, request));
-    answer.then(
-      (content) => this.#send(connection, exchange, content),
-      (thrown: unknown) => {
-        const { content, error } = responder.failure(exchange, { thrown, accept: headers.accept });
-        this.#send(connection, exchange, content, error);
-      },
-    );
+    await turn.read();
+    const { content, error } = await this.#outcomeOf(exchange, connection, request);
+    this.#send(connection, exchange, content, error);
   }
 
   /** By the same steps as through Fastify. */
-  async #answerOf(exchange: Exchange, { socket }: LaneConnection, { headers, body }: CanonicalRequest) {
-    const decision = this.#steps(exchange, { headers, ip: this.#parts.addressOf(socket, headers), body });
-    const refusal = decision instanceof Promise ? await decision : decision;
-    if (refusal !== undefined) throw refusal;
-    exchange.reachedPrediction = true;
-    return this.#parts.call.answer(exchange, body);
+  async #outcomeOf(exchange: Exchange, { socket }: LaneConnection, { headers, body }: CanonicalRequest) {
+    const { addressOf, call, responder } = this.#parts;
+    try {
+      const decision = this.#steps(exchange, { headers, ip: addressOf(socket, headers), body });
+      const refusal = decision instanceof Promise ? await decision : decision;
+      if (refusal !== undefined) throw refusal;
+      exchange.reachedPrediction = true;
+      return { content: await call.answer(exchange, body), error: undefined };
+    } catch (thrown) {
+      return responder.failure(exchange, { thrown, accept: headers.accept });
+    }
   }
 
   #send(connection: LaneConnection, exchange: Exchange, content: ReplyContent, error?: ServiceError): void {

@@ -16,8 +16,9 @@ class RecordingLane implements LaneEnd {
   readonly handedOver: string[] = [];
   readonly facts: string[] = [];
 
-  answer(_connection: LaneConnection, { body }: { readonly body: Buffer }): void {
+  answer(_connection: LaneConnection, { body }: { readonly body: Buffer }): Promise<void> {
     this.asked.push(body.toString());
+    return Promise.resolve();
   }
 
   handOver(_connection: LaneConnection, bytes: Buffer): void {
