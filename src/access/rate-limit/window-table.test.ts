@@ -57,6 +57,21 @@ describe('the table of windows', () => {
     expect(table.take('a', 9, 8).remaining).toBe(0);
   });
 
+  it('holds an empty window at most a second longer, behind one that was used last', () => {
+    const table = tableOf(2);
+    table.take('a', 9, 1);
+    table.take('b', 9, 1);
+    clock.advance(999);
+    table.take('a', 9, 1);
+    clock.advance(59_002);
+    table.take('c', 9, 1);
+    expect(overflows).toBe(1);
+    clock.advance(999);
+    table.take('c', 9, 1);
+    expect(overflows).toBe(1);
+    expect(table.callers).toBe(1);
+  });
+
   it('counts what was decided elsewhere', () => {
     const table = tableOf(1);
     table.record('a', 3, 2);

@@ -95,12 +95,26 @@ describe('no body is read otherwise than in the ordinary way', () => {
     '{"model_id":"m","features":{"__proto__":1}}',
     '{"model_id":"m","features":null}',
     '{"model_id":"m"}',
+    '{"model_id":"m","options":{"features":{"a":1}},"options":{}}',
+    '{"model_id":"m","entities":{"features":{"a":1}},"entities":{"e":1}}',
   ];
 
   it.each(hostile)('%s', (text) => {
     const bodies = new BodyReader(limits);
     for (const body of [text, text.replace('1', '3'), text.replace('2', '1'), text].map((each) => Buffer.from(each)))
       expect(outcome(() => bodies.prediction(body))).toEqual(outcome(() => ordinary(body)));
+  });
+
+  it.each([
+    '{"model_id":"m","instances":[{"features":{"a":1}},{"features":{"a":2}}],"instances":[{},{}]}',
+    '{"model_id":"m","instances":[{"features":{"a":1}},{"features":{"a":2}}],"instances":[{"features":{"a":1}},{}]}',
+    '{"model_id":"m","instances":[{"features":{"a":1}},{"features":{"a":2},"entities":{"e":1}}]}',
+    '{"model_id":"m","instances":[{"features":{"a":1}},{"features":{"b":2}}]}',
+    '{"model_id":"m","instances":[{"features":{"a":1}},7]}',
+  ])('batch %s', (text) => {
+    const bodies = new BodyReader(limits);
+    for (const body of [text, text.replace('1', '3'), text.replace('2', '1'), text].map((each) => Buffer.from(each)))
+      expect(outcome(() => bodies.batch(body))).toEqual(outcome(() => ordinaryBatch(body)));
   });
 
   const scalar = fc.oneof(fc.double({ noNaN: true }), fc.integer(), fc.string(), fc.constantFrom(true, null, -0));

@@ -1,6 +1,7 @@
 import type { FeatureValue } from '../../shared/feature-value.js';
 
 const quote = 0x22;
+const plus = 0x2b;
 const minus = 0x2d;
 const dot = 0x2e;
 const zero = 0x30;
@@ -8,6 +9,9 @@ const backslash = 0x5c;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const comma = 0x2c;
+const lowerE = 0x65;
+/** Set in a small letter, clear in its capital. */
+const lowerCase = 0x20;
 const firstPrintable = 0x20;
 const lastAscii = 0x7e;
 
@@ -16,13 +20,6 @@ const exactDigits = 15;
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, power) => 10 ** power);
 /** Arrays in arrays; deeper ones are left to the ordinary reading. */
 const deepestArray = 8;
-const words: readonly (readonly [text: string, value: boolean | null])[] = [
-  ['true', true],
-  ['false', false],
-  ['null', null],
-];
-const wordSegments = words.map(([text, value]) => ({ text: Buffer.from(text), value }));
-
 /** A piece of text that is compared four bytes at a time, the last four once more where they overlap. */
 export class Literal {
   readonly bytes: Buffer;
@@ -35,6 +32,8 @@ export class Literal {
     this.last = this.bytes.length < 4 ? 0 : this.bytes.readInt32BE(this.bytes.length - 4);
   }
 }
+
+const words = ([true, false, null] as const).map((value) => ({ literal: new Literal(String(value)), value }));
 
 /**
  * Reads JSON values (RFC 8259) out of bytes, each as `JSON.parse` would, or not at all: what it does not know (objects, escapes, bytes
@@ -59,12 +58,12 @@ export class JsonScanner {
     return this.#bytes.toString('latin1', from, to);
   }
 
-  /** Moves past this text if it stands here. */
-  skip({ bytes, words, last }: Literal): boolean {
+  /** Moves past this text if it stands here, and answers whether it did. */
+  pass({ bytes, words, last }: Literal): boolean {
     const start = this.at;
     const end = start + bytes.length;
     if (end > this.#bytes.length) return false;
-    if (bytes.length < 4) return this.#skipBytes(bytes);
+    if (bytes.length < 4) return this.#passBytes(bytes);
     for (let word = 0; word < words.length; word++) {
       if (this.#view.getInt32(start + word * 4) !== words[word]) return false;
     }
@@ -73,7 +72,7 @@ export class JsonScanner {
     return true;
   }
 
-  #skipBytes(bytes: Buffer): boolean {
+  #passBytes(bytes: Buffer): boolean {
     for (let offset = 0; offset < bytes.length; offset++) {
       if (this.#bytes[this.at + offset] !== bytes[offset]) return false;
     }
@@ -118,7 +117,7 @@ export class JsonScanner {
       if (decimals === 0) return undefined;
       digits += decimals;
     }
-    if (((bytes[at] as number) | 0x20) === 0x65) return this.#withExponent(at);
+    if (((bytes[at] as number) | lowerCase) === lowerE) return this.#withExponent(at);
     this.at = at;
     if (digits > exactDigits) return Number(bytes.toString('latin1', start, at));
     const value = mantissa / (powersOfTen[decimals] as number);
@@ -129,7 +128,7 @@ export class JsonScanner {
   #withExponent(exponentAt: number): number | undefined {
     const bytes = this.#bytes;
     const sign = bytes[exponentAt + 1];
-    const first = exponentAt + (sign === minus || sign === 0x2b ? 2 : 1);
+    const first = exponentAt + (sign === minus || sign === plus ? 2 : 1);
     let at = first;
     while (((bytes[at] as number) ^ zero) < 10) at++;
     if (at === first) return undefined;
@@ -179,7 +178,7 @@ export class JsonScanner {
   }
 
   #word(): boolean | null | undefined {
-    for (const { text, value } of wordSegments) if (this.#skipBytes(text)) return value;
+    for (const { literal, value } of words) if (this.pass(literal)) return value;
     return undefined;
   }
 }

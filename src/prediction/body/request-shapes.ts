@@ -29,9 +29,9 @@ class PredictionShape implements RequestShape<PredictionRequest> {
 
   read(body: Buffer): PredictionRequest | undefined {
     const scanner = new JsonScanner(body);
-    if (!scanner.skip(this.#head)) return undefined;
+    if (!scanner.pass(this.#head)) return undefined;
     const features = this.#row.read(scanner);
-    if (features === undefined || !scanner.skip(this.#tail) || !scanner.isAtEnd) return undefined;
+    if (features === undefined || !scanner.pass(this.#tail) || !scanner.isAtEnd) return undefined;
     const { modelId, modelVersion, options } = this.#envelope;
     return { modelId, modelVersion, options, features, entities: noEntities };
   }
@@ -58,9 +58,9 @@ class BatchShape implements RequestShape<BatchRequest> {
 
   read(body: Buffer): BatchRequest | undefined {
     const scanner = new JsonScanner(body);
-    if (!scanner.skip(this.#head)) return undefined;
+    if (!scanner.pass(this.#head)) return undefined;
     const instances = this.#rows(scanner);
-    if (instances === undefined || !scanner.skip(this.#tail) || !scanner.isAtEnd) return undefined;
+    if (instances === undefined || !scanner.pass(this.#tail) || !scanner.isAtEnd) return undefined;
     return { ...this.#envelope, instances };
   }
 
@@ -70,7 +70,7 @@ class BatchShape implements RequestShape<BatchRequest> {
       const features = this.#row.read(scanner);
       if (features === undefined || instances.length === this.#mostRows) return undefined;
       instances.push({ features, entities: noEntities });
-    } while (scanner.skip(this.#between));
+    } while (scanner.pass(this.#between));
     return instances;
   }
 }
@@ -88,11 +88,10 @@ export function predictionShape(
   body: Buffer,
   request: PredictionRequest,
 ): RequestShape<PredictionRequest> | undefined {
-  if (request.entities !== noEntities || !isPlain(text, body)) return undefined;
-  const keyAt = text.indexOf(featuresKey);
-  // Standing once it is the key of the envelope, which was read.
-  if (keyAt === -1 || text.includes(featuresKey, keyAt + 1)) return undefined;
-  const row = learnRow(text, body, keyAt);
+  if (!isRow(request) || !isPlain(text, body)) return undefined;
+  // The request has features: where their key stands once, it is theirs, and not in an object that another of its name replaced.
+  if (occurrences(text, featuresKey) !== 1) return undefined;
+  const row = learnRow(text, body, text.indexOf(featuresKey));
   return row && new PredictionShape(request, text, row);
 }
 
@@ -105,7 +104,7 @@ export function batchShape(
 ): RequestShape<BatchRequest> | undefined {
   const rows = request.instances.length;
   if (rows < 2 || !request.instances.every(isRow) || !isPlain(text, body)) return undefined;
-  // Standing once a row it is the key of each, and no text of another kind.
+  // Each row has features: where their key stands once a row, it stands nowhere else.
   if (occurrences(text, featuresKey) !== rows) return undefined;
   const first = learnRow(text, body, text.indexOf(featuresKey));
   const second = first && learnRow(text, body, text.indexOf(featuresKey, first.end));
@@ -129,12 +128,14 @@ function endOfRows({ shape, start }: LearnedRow, between: Literal, body: Buffer,
   do {
     if (shape.read(scanner) === undefined) return undefined;
     found++;
-  } while (scanner.skip(between));
+  } while (scanner.pass(between));
   return found === rows ? scanner.at : undefined;
 }
 
+/** Features and nothing else. */
 function isRow(instance: Instance | ServiceError): boolean {
-  return !(instance instanceof ServiceError) && instance.entities === noEntities;
+  if (instance instanceof ServiceError) return false;
+  return instance.entities === noEntities && instance.features.names.length > 0;
 }
 
 function isPlain(text: string, body: Buffer): boolean {

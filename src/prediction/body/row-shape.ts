@@ -27,11 +27,11 @@ export class RowShape {
   /** The row that stands here, or undefined where another text does; `scanner.at` is anywhere then. */
   read(scanner: JsonScanner): GivenFeatures | undefined {
     const start = scanner.at;
-    if (!scanner.skip(this.#first)) return undefined;
+    if (!scanner.pass(this.#first)) return undefined;
     const values: unknown[] = [];
     for (const literal of this.#literals) {
       const value = scanner.value();
-      if (value === undefined || !scanner.skip(literal)) return undefined;
+      if (value === undefined || !scanner.pass(literal)) return undefined;
       values.push(value);
     }
     return { names: this.names, values, text: scanner.text(start, scanner.at) };
