@@ -16,7 +16,7 @@ import type { KeyStore } from './keys/key-store.js';
 import { SqliteKeyStore } from './keys/sqlite-key-store.js';
 import type { AccessObserver } from './observer.js';
 import type { AuthOptions } from './options.js';
-import { allows } from './principal.js';
+import { allows, mayPredict } from './principal.js';
 import { systemTimers } from '../shared/timers.js';
 
 let folder: string;
@@ -263,7 +263,7 @@ describe('mode none', () => {
     authenticator = await open({ mode: 'none' });
     const principal = await authenticator.authenticate({ address: '::ffff:192.0.2.9', apiKey: 'ignored' });
     expect(principal).toMatchObject({ id: '192.0.2.9', clientId: null });
-    expect(allows(principal, 'predict:a')).toBe(true);
+    expect(mayPredict(principal, 'a')).toBe(true);
     expect(allows(principal, 'admin')).toBe(false);
     expect(facts).toEqual(['ok anonymous']);
   });
@@ -272,10 +272,12 @@ describe('mode none', () => {
 describe('scopes', () => {
   const holder = (...scopes: string[]) => ({ id: 'a', clientId: 'a', scopes });
   it('demand 2: of one model do not reach another', () => {
-    expect(allows(holder('predict:a'), 'predict:a')).toBe(true);
-    expect(allows(holder('predict:a'), 'predict:ab')).toBe(false);
-    expect(allows(holder('predict:*'), 'predict:b')).toBe(true);
+    expect(mayPredict(holder('predict:a'), 'a')).toBe(true);
+    expect(mayPredict(holder('predict:a'), 'ab')).toBe(false);
+    expect(mayPredict(holder('predict:*'), 'b')).toBe(true);
     expect(allows(holder('predict:*'), 'models:read')).toBe(false);
     expect(allows(holder('admin'), 'metrics:read')).toBe(true);
+    expect(mayPredict(holder('admin'), 'b')).toBe(true);
+    expect(mayPredict(holder('models:read'), 'b')).toBe(false);
   });
 });

@@ -3,3 +3,4 @@ export type * from './authenticator.js';
 export type * from './rate-limiter.js';
 export type * from './observer.js';
 export * from './principal.js';
+export * from './sight.js';

@@ -14,8 +14,16 @@ export interface Principal {
 
 export const anonymousScopes: readonly Scope[] = ['predict:*', 'models:read', 'metrics:read'];
 
-export function allows(principal: Principal, scope: Scope): boolean {
-  const scopes = principal.scopes;
-  if (scopes.includes(scope) || scopes.includes('admin')) return true;
-  return scope.startsWith('predict:') && scopes.includes('predict:*');
+export function allows({ scopes }: Principal, scope: Scope): boolean {
+  return scopes.includes(scope) || scopes.includes('admin');
+}
+
+/** Whether it may have predictions of this model. The scope of one model is looked for last: its text is put together for it. */
+export function mayPredict(principal: Principal, modelId: string): boolean {
+  return allows(principal, 'predict:*') || allows(principal, predictScope(modelId));
+}
+
+/** The scope for one model. */
+export function predictScope(modelId: string): Scope {
+  return `predict:${modelId}`;
 }

@@ -1,8 +1,7 @@
-import { allows, type Principal } from '../access/index.js';
+import { allows, type Principal, maySee } from '../access/index.js';
 import type { ModelRepository } from '../models/index.js';
 import { ServiceError } from '../shared/errors.js';
 import type { RepositoryChangeMessage, RepositoryIndexMessage } from './messages.js';
-import { maySee } from './sight.js';
 
 /** The repository over gRPC. */
 export class RepositoryCalls {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition, Server, ServerCredentials, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { Authenticator, Principal, RateLimiter } from '../access/index.js';
+import { requireSight, type Authenticator, type Principal, type RateLimiter } from '../access/index.js';
 import { modelMetadata, ModelRepository, type ModelCatalogue, type ModelControl } from '../models/index.js';
 import type { TensorService } from '../prediction/index.js';
 import type { Clock } from '../shared/clock.js';
@@ -12,7 +12,6 @@ import type { GrpcObserver } from './observer.js';
 import { readInferMessage } from './read-tensors.js';
 import { RepositoryCalls } from './repository-calls.js';
 import { ReplaceableCredentials, type CertificateSource } from './server-credentials.js';
-import { requireSight } from './sight.js';
 import { inferResponse } from './write-tensors.js';
 
 export interface GrpcServerParts {

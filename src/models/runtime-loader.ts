@@ -44,6 +44,7 @@ export interface LocalRuntime extends Runtime {
   readonly notes: readonly string[];
   /**
    * Computes in the call itself, for models so cheap that waiting for others would cost more. Only where `runsNow` says so.
+   * Nothing of `inputs` is kept.
    * @throws ServiceError as `predictBatch` rejects
    */
   runNow?(inputs: TensorMap, rows: number): TensorMap;

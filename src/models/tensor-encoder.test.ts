@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ServiceError } from '../shared/errors.js';
 import type { FeatureType } from '../shared/feature-value.js';
-import type { TensorSpec, TensorType } from './runtime.js';
+import type { TensorMap, TensorSpec, TensorType } from './runtime.js';
 import type { FeatureSpec } from './signature.js';
 import { compileEncoder } from './tensor-encoder.js';
 import { fromFloat16, toFloat16 } from './tensor-float16.js';
@@ -100,6 +100,20 @@ describe('compileEncoder', () => {
       [input('x', 'float32', [null, 4])],
     );
     expect(encoder.encode([[1, [2, 3], 4]])['x']?.data).toEqual(Float32Array.of(1, 2, 3, 4));
+  });
+
+  it('uses memory again only for who is done with it', () => {
+    const encoder = encoderOf([feature('a', 'number')], [input('x', 'float32', [null, 1])]);
+    const dataOf = (tensors: TensorMap) => tensors['x']?.data;
+    const kept = dataOf(encoder.encode([[1]]));
+    const first = dataOf(encoder.encodeForNow([[2]]));
+    expect(first).toEqual(Float32Array.of(2));
+    expect(dataOf(encoder.encode([[3]]))).toEqual(Float32Array.of(3));
+    expect(first).toEqual(Float32Array.of(2));
+    expect(dataOf(encoder.encodeForNow([[4]]))).toBe(first);
+    expect(first).toEqual(Float32Array.of(4));
+    expect(dataOf(encoder.encodeForNow([[5], [6]]))).toEqual(Float32Array.of(5, 6));
+    expect(kept).toEqual(Float32Array.of(1));
   });
 
   const integers: [TensorType, number, unknown][] = [

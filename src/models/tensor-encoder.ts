@@ -20,7 +20,7 @@ export function compileEncoder({ features, mapping, inputs }: EncoderOptions): E
 class CompiledEncoder implements TensorEncoder {
   readonly inputs: InputMapping;
   readonly #ranges = new Map<string, NumberRange>();
-  readonly #encoders: readonly { readonly name: string; readonly encode: (rows: readonly FeatureRow[]) => Tensor }[];
+  readonly #encoders: readonly { readonly name: string; readonly encode: EncodeInput }[];
 
   constructor(mapping: InputMapping, plans: readonly InputPlan[]) {
     this.inputs = mapping;
@@ -38,8 +38,16 @@ class CompiledEncoder implements TensorEncoder {
   }
 
   encode(rows: readonly FeatureRow[]): TensorMap {
+    return this.#encode(rows, false);
+  }
+
+  encodeForNow(rows: readonly FeatureRow[]): TensorMap {
+    return this.#encode(rows, true);
+  }
+
+  #encode(rows: readonly FeatureRow[], forNow: boolean): TensorMap {
     const tensors: Record<string, Tensor> = {};
-    for (const { name, encode } of this.#encoders) tensors[name] = encode(rows);
+    for (const { name, encode } of this.#encoders) tensors[name] = encode(rows, forNow);
     return tensors;
   }
 
@@ -56,18 +64,24 @@ interface ElementWriter<Data> {
   write: Write<Data>;
 }
 
-function inputEncoder(plan: InputPlan): (rows: readonly FeatureRow[]) => Tensor {
+/** `forNow`: the tensor's memory may be that of the call before. */
+type EncodeInput = (rows: readonly FeatureRow[], forNow: boolean) => Tensor;
+
+function inputEncoder(plan: InputPlan): EncodeInput {
   const { type } = plan.spec;
   if (type === 'float32' && plan.features.every((feature) => feature.shape === undefined)) return columnsEncoder(plan);
   return elementsEncoder(plan, writers[type] as ElementWriter<TensorData>);
 }
 
 /** The hot path: scalars into a float32 tensor. */
-function columnsEncoder(plan: InputPlan): (rows: readonly FeatureRow[]) => Tensor {
+function columnsEncoder(plan: InputPlan): EncodeInput {
   const { positions, width, rest } = plan;
   const { min, max } = tensorRanges.float32 as NumberRange;
-  return function encodeColumns(rows) {
-    const data = new Float32Array(rows.length * width);
+  let again = new Float32Array(0);
+  return function encodeColumns(rows, forNow) {
+    const length = rows.length * width;
+    const data = forNow && again.length === length ? again : new Float32Array(length);
+    if (forNow) again = data;
     let at = 0;
     for (const row of rows) {
       for (let column = 0; column < width; column++) {
@@ -81,7 +95,7 @@ function columnsEncoder(plan: InputPlan): (rows: readonly FeatureRow[]) => Tenso
   };
 }
 
-function elementsEncoder(plan: InputPlan, writer: ElementWriter<TensorData>): (rows: readonly FeatureRow[]) => Tensor {
+function elementsEncoder(plan: InputPlan, writer: ElementWriter<TensorData>): EncodeInput {
   const { positions, width, rest, spec } = plan;
   return function encodeElements(rows) {
     const data = writer.allocate(rows.length * width);

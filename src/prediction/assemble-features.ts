@@ -1,10 +1,11 @@
 import type { EntityKeyError, ViewRead } from '../features/index.js';
 import { ServiceError, type Problem } from '../shared/errors.js';
-import type { FeatureOrigin, FeatureValue } from '../shared/feature-value.js';
+import type { FeatureValue } from '../shared/feature-value.js';
 import { pointerStep } from '../shared/json.js';
 import { unknownName } from './body/envelope.js';
-import type { FeaturePlan, ViewSource } from './feature-plan.js';
-import { useDefault, type AssembledRow } from './assembled-row.js';
+import type { GivenFeatures } from './body/given-features.js';
+import type { FeaturePlaces, FeaturePlan, ViewSource } from './feature-plan.js';
+import { newAssembledRow, useDefault, type AssembledRow } from './assembled-row.js';
 import { fillFromView } from './stored-features.js';
 import type { Instance } from './types.js';
 
@@ -15,21 +16,12 @@ import type { Instance } from './types.js';
  */
 export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
   const problems: Problem[] = [];
-  const count = plan.version.features.length;
-  const assembled: AssembledRow = {
-    row: new Array<FeatureValue | undefined>(count).fill(undefined),
-    origins: new Array<FeatureOrigin>(count).fill('request'),
-    ages: [],
-    warnings: [],
-    lookups: [],
-    plan,
-    allInline: false,
-    storedValues: 0,
-    cachedValues: 0,
-  };
-  const given = takeInline(plan, instance, assembled.row, problems);
+  const { features } = instance;
+  const places = plan.placesOf(features.names);
+  const assembled = newAssembledRow(plan, places.areRow ? (features.values as FeatureValue[]) : undefined);
+  const given = takeInline({ plan, places, features, row: assembled.row, problems });
   refuseUnknownEntities(plan, instance, problems);
-  if (given === count) assembled.allInline = true;
+  if (given === assembled.row.length) assembled.allInline = true;
   else assembled.lookups = supplyTheRest(plan, instance, assembled, problems);
   refuseProblems(plan, problems);
   return assembled;
@@ -46,15 +38,18 @@ export function fillRow(plan: FeaturePlan, assembled: AssembledRow, reads: reado
   refuseProblems(plan, problems);
 }
 
-function takeInline(
-  plan: FeaturePlan,
-  instance: Instance,
-  row: (FeatureValue | undefined)[],
-  problems: Problem[],
-): number {
+interface Taking {
+  readonly plan: FeaturePlan;
+  readonly places: FeaturePlaces;
+  readonly features: GivenFeatures;
+  readonly row: (FeatureValue | undefined)[];
+  readonly problems: Problem[];
+}
+
+/** Checks what was given and puts it into the row, unless it is the row. Answers how many of the row's values that are. */
+function takeInline({ plan, places: { positions, areRow }, features, row, problems }: Taking): number {
   const { featureIndex, checks } = plan.version;
-  const { names, values } = instance.features;
-  const positions = plan.positionsOf(names);
+  const { names, values } = features;
   let given = 0;
   for (let at = 0; at < names.length; at++) {
     const index = positions[at] as number;
@@ -66,7 +61,7 @@ function takeInline(
     const value = values[at];
     const found = checks[index]?.(value, plan.paths[index] ?? '');
     if (found !== undefined) problems.push(...found);
-    row[index] = value as FeatureValue;
+    if (!areRow) row[index] = value as FeatureValue;
     given++;
   }
   return given;

@@ -19,6 +19,22 @@ export interface AssembledRow {
   cachedValues: number;
 }
 
+/** `given`: all of the row's values in their order, where the caller gave them so; else they are still to be put into it. */
+export function newAssembledRow(plan: FeaturePlan, given: FeatureValue[] | undefined): AssembledRow {
+  const count = plan.version.features.length;
+  return {
+    row: given ?? new Array<FeatureValue | undefined>(count).fill(undefined),
+    origins: given === undefined ? new Array<FeatureOrigin>(count).fill('request') : plan.allFromRequest,
+    ages: [],
+    warnings: [],
+    lookups: [],
+    plan,
+    allInline: false,
+    storedValues: 0,
+    cachedValues: 0,
+  };
+}
+
 /** The finished row. */
 export function finishedRow(assembled: AssembledRow): FeatureRow {
   return assembled.row as FeatureRow;

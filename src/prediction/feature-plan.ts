@@ -1,5 +1,6 @@
 import type { FeatureView } from '../features/index.js';
 import type { ServingVersion } from '../models/index.js';
+import type { FeatureOrigin } from '../shared/feature-value.js';
 import { pointerStep } from '../shared/json.js';
 
 /** A view that feeds a version: which of the version's features it supplies. */
@@ -20,8 +21,17 @@ export interface FeaturePlan {
   readonly entities: ReadonlySet<string>;
   /** Some feature is personal data. */
   readonly personal: boolean;
-  /** The position of each name in the version's row; -1 for one that the version does not know. Callers mostly give the same names. */
-  readonly positionsOf: (names: readonly string[]) => Int32Array;
+  /** Where the features of these names stand in the version's row. Callers mostly give the same names. */
+  readonly placesOf: (names: readonly string[]) => FeaturePlaces;
+  /** The origins of a row that the caller gave whole: one array for all such rows, frozen. */
+  readonly allFromRequest: FeatureOrigin[];
+}
+
+export interface FeaturePlaces {
+  /** The position of each name; -1 for one that the version does not know. */
+  readonly positions: Int32Array;
+  /** All of the version's features, in its order: the values are the row. */
+  readonly areRow: boolean;
 }
 
 /** Makes plans and remembers them for as long as their version lives. */
@@ -62,20 +72,23 @@ function makePlan(version: ServingVersion, views: ReadonlyMap<string, FeatureVie
     sources: [...sources.values()],
     sourceOf,
     personal: version.features.some((spec) => spec.pii),
-    positionsOf: lastPositions(version.featureIndex),
+    placesOf: lastPlaces(version.featureIndex),
+    allFromRequest: Object.freeze(version.features.map((): FeatureOrigin => 'request')) as FeatureOrigin[],
     entities: new Set([...sources.values()].map((source) => source.view.entity)),
   };
 }
 
 /** Names of one list stand for those of the next, where it is the same list. */
-function lastPositions(featureIndex: ReadonlyMap<string, number>): FeaturePlan['positionsOf'] {
+function lastPlaces(featureIndex: ReadonlyMap<string, number>): FeaturePlan['placesOf'] {
   let lastNames: readonly string[] | undefined;
-  let positions = new Int32Array(0);
+  let places: FeaturePlaces = { positions: new Int32Array(0), areRow: false };
   return (names) => {
     if (names !== lastNames) {
-      positions = Int32Array.from(names, (name) => featureIndex.get(name) ?? -1);
+      const positions = Int32Array.from(names, (name) => featureIndex.get(name) ?? -1);
+      const areRow = names.length === featureIndex.size && positions.every((position, at) => position === at);
+      places = { positions, areRow };
       lastNames = names;
     }
-    return positions;
+    return places;
   };
 }

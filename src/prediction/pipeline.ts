@@ -77,22 +77,22 @@ export class PredictionPipeline implements PredictionService {
   async #answer(run: PredictionRun): Promise<void> {
     const deadline = run.deadline(this.#parts.limits.defaultTimeoutMs);
     const modelId = run.modelId ?? '';
-    run.endStage('parse');
+    run.stageMs.parse = run.lap();
     authorise(run.call.principal, modelId);
     const lease = this.#parts.catalogue.lease(modelId, run.modelVersion);
     try {
       run.version = lease.version;
       const reading = this.#assemble(run, lease.version, deadline);
       if (reading !== undefined) await reading;
-      deadline.check('features');
-      run.endStage('features');
+      run.stageMs.features = run.lap();
+      deadline.check('features', run.lappedAt);
       const running = runModel(run, deadline);
       if (running !== undefined) await running;
-      deadline.check('model');
-      run.endStage('model');
+      run.stageMs.model = run.lap();
+      deadline.check('model', run.lappedAt);
       if (run.options?.includeExplanation === true) {
         await explainRows(run, deadline);
-        run.endStage('explanation');
+        run.stageMs.explanation = run.lap();
       }
     } finally {
       lease.release();

@@ -28,15 +28,17 @@ export class PredictionRun {
   readonly isBatch: boolean;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
-  readonly stageMs: Record<string, number> = {};
+  /** Of the stages that have ended. */
+  readonly stageMs: Partial<Record<'parse' | 'features' | 'model' | 'explanation', number>> = {};
   modelId: string | null = null;
   modelVersion: string | undefined;
   options: PredictionOptions | undefined;
   rows: RowRun[] = [];
   version: ServingVersion | undefined;
   latencyMs = 0;
+  /** When the last stage ended: monotonic milliseconds. */
+  lappedAt: number;
   readonly #clock: Clock;
-  #stageStart: number;
 
   constructor(call: CallContext, clock: Clock, isBatch: boolean) {
     this.call = call;
@@ -44,7 +46,7 @@ export class PredictionRun {
     this.#clock = clock;
     call.stageMs = this.stageMs;
     this.receivedAt = clock.now();
-    this.#stageStart = call.arrivedAt;
+    this.lappedAt = call.arrivedAt;
   }
 
   /** The envelope is known. */
@@ -64,13 +66,15 @@ export class PredictionRun {
   deadline(defaultTimeoutMs: number): Deadline {
     const wishes = [this.options?.timeoutMs, this.call.timeoutMs].filter((wish) => wish !== undefined);
     const budget = wishes.length > 0 ? Math.min(...wishes) : defaultTimeoutMs;
-    return new Deadline(this.#clock, budget - (this.#clock.monotonic() - this.call.arrivedAt), this.call.caller);
+    return new Deadline(this.#clock, budget, this.call.caller, { startedAt: this.call.arrivedAt });
   }
 
-  endStage(name: string): void {
+  /** Milliseconds of the stage that ends now; the next begins. */
+  lap(): number {
     const now = this.#clock.monotonic();
-    this.stageMs[name] = now - this.#stageStart;
-    this.#stageStart = now;
+    const milliseconds = now - this.lappedAt;
+    this.lappedAt = now;
+    return milliseconds;
   }
 
   /** The answer is known: the latency that reply and event tell. */

@@ -125,7 +125,7 @@ export class TensorInference implements TensorService {
     const { clock, limits } = this.#parts;
     const wishes = [timeoutMs, call.timeoutMs].filter((wish) => wish !== undefined);
     const budget = wishes.length > 0 ? Math.min(...wishes, limits.maxTimeoutMs) : limits.defaultTimeoutMs;
-    return new Deadline(clock, budget - (clock.monotonic() - call.arrivedAt), call.caller);
+    return new Deadline(clock, budget, call.caller, { startedAt: call.arrivedAt });
   }
 
   #endStage({ stageMs, call }: TensorRun, name: string): void {

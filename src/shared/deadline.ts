@@ -16,6 +16,13 @@ export interface Caller extends Traced {
   readonly cancel: AbortSignal;
 }
 
+export interface DeadlineStart {
+  /** Monotonic milliseconds at which the budget begins; now where it is not given. */
+  readonly startedAt?: number;
+  /** Whose trace it is, where that is not the caller. */
+  readonly traced?: Traced | undefined;
+}
+
 /**
  * One budget of time, spent by all stages of a call. It costs nothing to make: no timer is armed until `signal` is read
  * (a call that never leaves the process never reads it).
@@ -29,13 +36,12 @@ export class Deadline {
   readonly #traced: Traced | undefined;
   #signal: AbortSignal | undefined;
 
-  /** `traced`: whose trace it is, where that is not the caller. */
-  constructor(clock: Clock, budgetMs: number, caller?: Caller, traced: Traced | undefined = caller) {
+  constructor(clock: Clock, budgetMs: number, caller?: Caller, start: DeadlineStart = {}) {
     this.#clock = clock;
     this.budgetMs = budgetMs;
-    this.#end = clock.monotonic() + budgetMs;
+    this.#end = (start.startedAt ?? clock.monotonic()) + budgetMs;
     this.#caller = caller;
-    this.#traced = traced;
+    this.#traced = start.traced ?? caller;
   }
 
   /** Milliseconds left, 0 when none. */
@@ -66,8 +72,13 @@ export class Deadline {
   }
 
   /** @throws ServiceError INFERENCE_TIMEOUT when the time is up or the caller has gone. `stage` says where the time ended. */
-  check(stage: string): void {
-    if (this.expired || this.cancelled) throw timeoutError(stage);
+  check(stage: string, now = this.#clock.monotonic()): void {
+    if (this.isOver(now)) throw timeoutError(stage);
+  }
+
+  /** The time is up at `now` (monotonic milliseconds, from who has just read the clock), or the caller has gone. */
+  isOver(now: number): boolean {
+    return now >= this.#end || this.cancelled;
   }
 
   /** Settles as `work` does, or rejects with INFERENCE_TIMEOUT at the deadline, whichever is first. The work itself is told by `signal`. */

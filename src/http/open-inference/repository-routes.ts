@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { allows, type Principal } from '../../access/index.js';
+import { allows, maySee } from '../../access/index.js';
 import type { ModelRepository } from '../../models/index.js';
 import { ServiceError } from '../../shared/errors.js';
 import { isPlainObject } from '../../shared/json.js';
@@ -10,7 +10,6 @@ import type { hookOf } from '../steps/step.js';
 export interface RepositoryParts {
   readonly repository: ModelRepository;
   readonly responder: Responder;
-  readonly maySee: (principal: Principal, modelId: string) => boolean;
 }
 
 /** The repository over REST. */
@@ -34,7 +33,7 @@ export function repositoryRoutes(
   }
 }
 
-async function indexOf(request: FastifyRequest, { repository, maySee }: RepositoryParts) {
+async function indexOf(request: FastifyRequest, { repository }: RepositoryParts) {
   const { principal } = request.exchange;
   return repository.index((modelId) => maySee(principal, modelId), bodyOf(request)['ready'] === true);
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { allows, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
+import { requireSight, type Authenticator, type RateLimiter } from '../../access/index.js';
 import {
   modelMetadata,
   ModelRepository,
@@ -102,7 +102,7 @@ class OpenInferenceRoutes {
         responder.send(request, reply, jsonReply({ name, ready }, ready ? 200 : 503));
       });
     }
-    repositoryRoutes(app, onRequest, { repository: this.#repository, responder, maySee });
+    repositoryRoutes(app, onRequest, { repository: this.#repository, responder });
   }
 
   infer(app: FastifyInstance): void {
@@ -184,13 +184,4 @@ class OpenInferenceRoutes {
 
 function versionsOf({ versions }: ModelDescription): readonly string[] {
   return versions.filter(({ state }) => state === 'ready').map(({ version }) => version);
-}
-
-function maySee(principal: Principal, modelId: string): boolean {
-  return allows(principal, 'models:read') || allows(principal, `predict:${modelId}`);
-}
-
-function requireSight(principal: Principal, modelId: string): void {
-  if (maySee(principal, modelId)) return;
-  throw new ServiceError('FORBIDDEN', 'This needs the scope models:read, or predict for this model');
 }

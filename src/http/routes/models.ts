@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { allows, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
+import { allows, maySee, requireSight, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
 import type { ModelCatalogue, ModelDescription, VersionDescription } from '../../models/index.js';
 import { ServiceError } from '../../shared/errors.js';
 import { modelIdPattern } from '../../shared/names.js';
@@ -49,14 +49,9 @@ function visibleModels(catalogue: ModelCatalogue, principal: Principal): readonl
   return catalogue.list().filter((model) => maySee(principal, model.model_id));
 }
 
-function maySee(principal: Principal, modelId: string): boolean {
-  return allows(principal, 'models:read') || allows(principal, `predict:${modelId}`);
-}
-
 /** @throws ServiceError FORBIDDEN whether or not the model exists; MODEL_NOT_FOUND. */
 function findModel(catalogue: ModelCatalogue, principal: Principal, modelId: string): ModelDescription {
-  if (!maySee(principal, modelId))
-    throw new ServiceError('FORBIDDEN', 'This needs the scope models:read, or predict for this model');
+  requireSight(principal, modelId);
   const model = catalogue.describe(modelId);
   if (model !== undefined) return model;
   // An id that no model can have is not repeated to the caller.

@@ -151,7 +151,7 @@ export class Batcher<Row, Outputs> implements RowBatcher<Row, Outputs> {
     const [first] = parts;
     if (parts.length === 1 && first !== undefined) return first.entry.deadline;
     const remaining = parts.reduce((most, { entry }) => Math.max(most, entry.deadline.remainingMs()), 0);
-    return new Deadline(this.#options.clock, remaining, undefined, first?.entry.deadline);
+    return new Deadline(this.#options.clock, remaining, undefined, { traced: first?.entry.deadline });
   }
 
   #observe(parts: readonly Part<Row, Outputs>[], rows: number, started: number): void {

@@ -40,10 +40,11 @@ export class ImmediateRows<Row, Outputs> implements RowBatcher<Row, Outputs> {
   }
 
   submit(rows: readonly Row[], deadline: Deadline): Awaitable<readonly (Outputs | ServiceError)[]> {
-    const { queue } = this.#options;
+    const { queue, clock } = this.#options;
     if (this.#closed || rows.length === 0 || !this.#fitsNow(rows.length)) return queue.submit(rows, deadline);
-    if (deadline.expired || deadline.cancelled) return Promise.reject(this.#expired(rows.length, deadline));
-    return this.#run(rows) ?? queue.submit(rows, deadline);
+    const now = clock.monotonic();
+    if (deadline.isOver(now)) return Promise.reject(this.#expired(rows.length, deadline));
+    return this.#run(rows, now) ?? queue.submit(rows, deadline);
   }
 
   close(): Promise<void> {
@@ -63,9 +64,8 @@ export class ImmediateRows<Row, Outputs> implements RowBatcher<Row, Outputs> {
     return expiredError();
   }
 
-  #run(rows: readonly Row[]): Awaitable<readonly (Outputs | ServiceError)[]> | undefined {
+  #run(rows: readonly Row[], started: number): Awaitable<readonly (Outputs | ServiceError)[]> | undefined {
     const { clock, runNow } = this.#options;
-    const started = clock.monotonic();
     try {
       const results = runNow(rows);
       if (results === undefined) return undefined;

@@ -142,7 +142,7 @@ export function versionBatcher(parts: BatcherParts): VersionBatcher {
     cost: () => runtime.cost,
     runNow: (rows) => {
       if (runtime.runsNow?.(rows.length) !== true) return undefined;
-      const results = runtime.runNow?.(encoder.encode(rows), rows.length);
+      const results = runtime.runNow?.(encoder.encodeForNow(rows), rows.length);
       return results && decodeOutputs(results, rows.length, outputs);
     },
   });

@@ -1,8 +1,9 @@
-import { allows, type Principal } from '../access/index.js';
 import { ServiceError } from '../shared/errors.js';
+import { allows, mayPredict, type Principal } from './principal.js';
 
+/** Whether it may know of this model. */
 export function maySee(principal: Principal, modelId: string): boolean {
-  return allows(principal, 'models:read') || allows(principal, `predict:${modelId}`);
+  return allows(principal, 'models:read') || mayPredict(principal, modelId);
 }
 
 /** @throws ServiceError FORBIDDEN */
