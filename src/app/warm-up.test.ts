@@ -16,6 +16,7 @@ function setUp({ executor = 'compiled', fails = false } = {}) {
   const version = {
     ...{ modelId: 'm', version: '1', features: [{ name: 'x', type: 'float' }], featureIndex: new Map([['x', 0]]) },
     checks: [() => undefined],
+    fits: () => true,
     predict: (rows: readonly unknown[]) => {
       runs++;
       clock.advance(1);

@@ -24,6 +24,8 @@ export interface ServingVersion {
   readonly featureIndex: ReadonlyMap<string, number>;
   /** The check of each feature, in the order of `features`. */
   readonly checks: readonly FeatureCheck[];
+  /** Whether the values of a whole row, in the order of `features`, pass all checks. Costs less than they do. */
+  readonly fits: (row: readonly unknown[]) => boolean;
   /**
    * Predicts rows in order; the arrays are read before the promise settles and must not change until then.
    * One result a row: a prediction, or the error of that row alone (an output that is NaN or infinite: INTERNAL_ERROR that names the model).

@@ -70,8 +70,7 @@ function stringCheck(spec: FeatureSpec): ScalarCheck {
 }
 
 function numberCheck(spec: FeatureSpec, range: EncodableRange | undefined): ScalarCheck {
-  const min = Math.max(spec.min ?? -Infinity, range?.min ?? -Infinity);
-  const max = Math.min(spec.max ?? Infinity, range?.max ?? Infinity);
+  const { min, max } = numberBounds(spec, range);
   const allowed = spec.enum === undefined ? undefined : new Set<unknown>(spec.enum);
   const expected = expectedText(spec);
   const whole = spec.type === 'integer';
@@ -82,6 +81,14 @@ function numberCheck(spec: FeatureSpec, range: EncodableRange | undefined): Scal
     if (whole && !Number.isSafeInteger(value)) return notAnInteger(expected, value);
     if (value < min || value > max) return outOfRange(spec.type, min, max, value);
     return allowed === undefined || allowed.has(value) ? undefined : notInEnum(expected, value);
+  };
+}
+
+/** The narrower of what is declared and what can be encoded; infinite where neither says anything. */
+export function numberBounds(spec: FeatureSpec, range: EncodableRange | undefined): EncodableRange {
+  return {
+    min: Math.max(spec.min ?? -Infinity, range?.min ?? -Infinity),
+    max: Math.min(spec.max ?? Infinity, range?.max ?? Infinity),
   };
 }
 

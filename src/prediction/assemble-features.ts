@@ -50,6 +50,7 @@ interface Taking {
 function takeInline({ plan, places: { positions, areRow }, features, row, problems }: Taking): number {
   const { featureIndex, checks } = plan.version;
   const { names, values } = features;
+  if (areRow && plan.version.fits(values)) return names.length;
   let given = 0;
   for (let at = 0; at < names.length; at++) {
     const index = positions[at] as number;

@@ -141,6 +141,7 @@ export class CatalogueWorld {
         features: [{ name: 'x', type: 'number', nullable: false, pii: false, from, description: 'an x' }],
         featureIndex: new Map([['x', 0]]),
         checks: [(value) => (typeof value === 'number' ? undefined : [{ path: 'features/x', problem: 'wrong_type' }])],
+        fits: ([value]) => typeof value === 'number',
         predict: (rows) => Promise.resolve(rows.map(([value]) => answer(value))),
         explain: () => Promise.resolve({ code: 'explanation_unavailable', message: 'none' }),
         tensors: halfPlusTwoTensors,

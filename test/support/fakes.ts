@@ -56,12 +56,14 @@ export const halfPlusTwoTensors: TensorEntry = {
 };
 
 export function fakeVersion(features: readonly FeatureSpec[], predict: Predict = halfPlusTwo): ServingVersion {
+  const checks = features.map(simpleCheck);
   return {
     modelId: 'half_plus_two',
     version: '1.0.0',
     features,
     featureIndex: new Map(features.map((spec, index) => [spec.name, index])),
-    checks: features.map(simpleCheck),
+    checks,
+    fits: (row) => checks.every((check, at) => check(row[at], '') === undefined),
     predict,
     explain: () =>
       Promise.resolve({ code: 'explanation_unavailable', message: 'This version cannot be explained: it is a fake' }),

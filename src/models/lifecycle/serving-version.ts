@@ -22,6 +22,7 @@ export interface ServingParts {
   readonly features: readonly FeatureSpec[];
   readonly mapper: OutputMapper;
   readonly checks: readonly FeatureCheck[];
+  readonly fits: ServingVersion['fits'];
   readonly batcher: VersionBatcher;
   readonly explainer: RowExplainer;
   readonly tensors: TensorEntry;
@@ -36,6 +37,7 @@ export class CompiledVersion implements ServingVersion {
   readonly features: readonly FeatureSpec[];
   readonly featureIndex: ReadonlyMap<string, number>;
   readonly checks: readonly FeatureCheck[];
+  readonly fits: ServingVersion['fits'];
   readonly tensors: TensorEntry;
   readonly #mapper: OutputMapper;
   readonly #batcher: VersionBatcher;
@@ -43,12 +45,14 @@ export class CompiledVersion implements ServingVersion {
   readonly #clock: Clock;
   readonly #observer: ExplanationObserver;
 
-  constructor({ name, features, checks, mapper, batcher, explainer, tensors, clock, observer }: ServingParts) {
+  constructor(parts: ServingParts) {
+    const { name, features, checks, fits, mapper, batcher, explainer, tensors, clock, observer } = parts;
     this.modelId = name.modelId;
     this.version = name.version;
     this.features = features;
     this.featureIndex = new Map(features.map((spec, index) => [spec.name, index]));
     this.checks = checks;
+    this.fits = fits;
     this.tensors = tensors;
     this.#mapper = mapper;
     this.#batcher = batcher;

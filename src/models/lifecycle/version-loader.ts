@@ -14,6 +14,7 @@ import { hasErrors, problemText, VersionRefused, type VersionProblem } from '../
 import { openExplainer, type OpenedExplainer } from '../explanation/open-explainer.js';
 import type { ExplanationObserver } from '../explanation/observer.js';
 import { compileFeatureCheck } from '../feature-check.js';
+import { compileRowCheck } from '../row-check.js';
 import type { LoadedVersion } from './loaded-version.js';
 import { sampleRows } from './sample-rows.js';
 import { CompiledVersion, tensorEntry, versionBatcher, type VersionBatcher } from './serving-version.js';
@@ -124,14 +125,15 @@ export class VersionLoader {
     const { batchTimeUs, queueRows, clock, observer } = this.#options;
     const { features, encoder, mapper } = plan;
     const batcher = versionBatcher({ name, encoder, runtime, batchTimeUs, queueRows, clock, observer });
-    const checks = compileFeatureCheck(
-      features,
-      features.map((spec) => encoder.rangeOf(spec.name)),
-    );
+    const ranges = features.map((spec) => encoder.rangeOf(spec.name));
+    const checks = compileFeatureCheck(features, ranges);
+    const fits = compileRowCheck(features, ranges, checks);
     const tensors = tensorEntry(runtime);
     const { explainer, problems: warnings } = await this.#explainer(parts, checks, batcher);
     return {
-      serving: new CompiledVersion({ name, features, checks, mapper, batcher, explainer, tensors, clock, observer }),
+      serving: new CompiledVersion({
+        ...{ name, features, checks, fits, mapper, batcher, explainer, tensors, clock, observer },
+      }),
       signature: runtime.signature,
       description: reading.manifest?.description,
       examples: reading.manifest?.examples ?? [],
