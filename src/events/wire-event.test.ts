@@ -6,7 +6,6 @@ import { errorCodes, type ErrorCode } from '../shared/errors.js';
 import type { JsonObject } from '../shared/json.js';
 import { predictionRecord } from '../../test/support/events/publisher-fixture.js';
 import { eventDataSchema, eventSchema } from './event-schema.js';
-import { jsonFeatureValue, jsonString, jsonThousandths } from './json-text.js';
 import type { PredictionRecord } from './prediction-event.js';
 import { EventEncoder } from './wire-event.js';
 
@@ -215,30 +214,5 @@ describe('any event', () => {
       }),
       { numRuns: 500 },
     );
-  });
-});
-
-describe('JSON text', () => {
-  it('of a string or a value is what JSON.stringify gives', () => {
-    fc.assert(fc.property(anyText, (text) => jsonString(text) === JSON.stringify(text)));
-    fc.assert(
-      fc.property(fc.oneof(scalar, fc.array(scalar)), (value) => jsonFeatureValue(value) === JSON.stringify(value)),
-    );
-  });
-
-  it('of a duration is its value to the thousandth', () => {
-    fc.assert(
-      fc.property(fc.double({ min: -1e9, max: 1e9, noNaN: true }), (value) => {
-        expect(Number(jsonThousandths(value))).toBe(Math.round(value * 1000) / 1000 + 0);
-      }),
-    );
-    expect([0, 0.0004, 1.002, 12.03, 999.9996, Number.NaN].map(jsonThousandths)).toEqual([
-      '0',
-      '0',
-      '1.002',
-      '12.030',
-      '1000',
-      'null',
-    ]);
   });
 });

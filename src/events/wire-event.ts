@@ -1,8 +1,8 @@
 import { eventDataSchema, eventType } from './event-schema.js';
 import { lastText } from '../shared/flat-text.js';
+import { JsonNames, jsonNumber, jsonString, jsonText, jsonThousandths } from '../shared/json-text.js';
 import { isoTimestamp } from '../shared/timestamp.js';
 import type { FeatureOrigin } from '../shared/feature-value.js';
-import { JsonNames, jsonFeatureValue, jsonNumber, jsonString, jsonThousandths } from './json-text.js';
 import { pseudonymUnder, type Pseudonym } from './pseudonym.js';
 import type { EventFeature, PredictionRecord } from './prediction-event.js';
 
@@ -54,7 +54,7 @@ export class EventEncoder {
     );
   }
 
-  /** @throws TypeError when the prediction holds what JSON cannot (a BigInt, a cycle); RangeError for an impossible timestamp. */
+  /** @throws TypeError when the prediction holds what JSON cannot (a BigInt); RangeError for a cycle or an impossible timestamp. */
   encode(record: PredictionRecord): EncodedEvent {
     const id = jsonString(record.eventId);
     const { text: entities, key } = this.#entities(record);
@@ -82,7 +82,7 @@ export class EventEncoder {
     let personal = '';
     for (const feature of features) {
       const { name, pii, origin } = feature;
-      const value = pii ? this.#personalValue(feature) : jsonFeatureValue(feature.value);
+      const value = pii ? this.#personalValue(feature) : jsonText(feature.value);
       if (value !== undefined) values += `${values === '' ? '' : ','}${this.#names.text(name)}${value}`;
       if (pii) personal += `${personal === '' ? '' : ','}${jsonString(name)}`;
       if (origin !== 'request') {
@@ -137,7 +137,7 @@ function outcomeOf(record: PredictionRecord): string {
   const { errorCode, prediction, confidence } = record;
   return (
     `,"status":"${record.status}","error_code":${errorCode === undefined ? 'null' : `"${errorCode}"`}` +
-    `,"prediction":${prediction === undefined ? 'null' : JSON.stringify(prediction)}` +
+    `,"prediction":${prediction === undefined ? 'null' : jsonText(prediction)}` +
     `,"confidence":${confidence === undefined || confidence === null ? 'null' : jsonNumber(confidence)}`
   );
 }

@@ -1,4 +1,5 @@
 import type { PredictionReply } from '../prediction/index.js';
+import { jsonString, jsonText } from '../shared/json-text.js';
 
 /**
  * The same text as JSON.stringify gives, for a fraction of its cost: this stands on the hot path. Ids and the timestamp have
@@ -9,7 +10,7 @@ export function predictionReplyJson(reply: PredictionReply): string {
   const warnings = reply.warnings === undefined ? '' : `,"warnings":${JSON.stringify(reply.warnings)}`;
   return (
     `{"request_id":"${reply.request_id}","model_id":"${reply.model_id}"` +
-    `,"model_version":${JSON.stringify(reply.model_version)},"prediction":${JSON.stringify(reply.prediction)}` +
+    `,"model_version":${jsonString(reply.model_version)},"prediction":${jsonText(reply.prediction)}` +
     `,"confidence":${reply.confidence},"latency_ms":${reply.latency_ms},"timestamp":"${reply.timestamp}"` +
     `,"cached":${reply.cached}${explanation}${warnings}}`
   );

@@ -33,6 +33,12 @@ export interface ExpressLaneParts {
   readonly beginTrace?: (() => string | undefined) | undefined;
 }
 
+interface LaneOutcome {
+  readonly content: ReplyContent;
+  /** What `content` tells of, where it tells of a failure. */
+  readonly error: ServiceError | undefined;
+}
+
 const idleCheckMs = 50;
 
 /**
@@ -90,30 +96,25 @@ export class ExpressLane implements Listener, LaneEnd {
     }
   }
 
-  async answer(connection: LaneConnection, request: CanonicalRequest): Promise<void> {
-    const { clock, beginTrace, turn } = this.#parts;
-    const { headers } = request;
+  /** By the same steps as through Fastify. */
+  async answer(connection: LaneConnection, { headers, body }: CanonicalRequest): Promise<void> {
+    const { clock, beginTrace, turn, addressOf, call, responder } = this.#parts;
     const exchange = new Exchange({ headers, peer: connection, arrivedAt: clock.monotonic(), beginTrace });
     await turn.read();
-    const { content, error } = await this.#outcomeOf(exchange, connection, request);
-    this.#send(connection, exchange, content, error);
-  }
-
-  /** By the same steps as through Fastify. */
-  async #outcomeOf(exchange: Exchange, { socket }: LaneConnection, { headers, body }: CanonicalRequest) {
-    const { addressOf, call, responder } = this.#parts;
+    let outcome: LaneOutcome;
     try {
-      const decision = this.#steps(exchange, { headers, ip: addressOf(socket, headers), body });
+      const decision = this.#steps(exchange, { headers, ip: addressOf(connection.socket, headers), body });
       const refusal = decision instanceof Promise ? await decision : decision;
       if (refusal !== undefined) throw refusal;
       exchange.reachedPrediction = true;
-      return { content: await call.answer(exchange, body), error: undefined };
+      outcome = { content: await call.answer(exchange, body), error: undefined };
     } catch (thrown) {
-      return responder.failure(exchange, { thrown, accept: headers.accept });
+      outcome = responder.failure(exchange, { thrown, accept: headers.accept });
     }
+    this.#send(connection, exchange, outcome);
   }
 
-  #send(connection: LaneConnection, exchange: Exchange, content: ReplyContent, error?: ServiceError): void {
+  #send(connection: LaneConnection, exchange: Exchange, { content, error }: LaneOutcome): void {
     const { responder, clock } = this.#parts;
     const { status, body } = content;
     const last = responder.draining;

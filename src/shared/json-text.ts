@@ -1,5 +1,5 @@
-import { flatText } from '../shared/flat-text.js';
-import type { FeatureValue } from '../shared/feature-value.js';
+import { flatText } from './flat-text.js';
+import type { JsonObject, JsonValue } from './json.js';
 
 const longestScanned = 64;
 
@@ -59,15 +59,38 @@ export class JsonNames {
   }
 }
 
-export function jsonFeatureValue(value: FeatureValue): string {
+/**
+ * The text that JSON.stringify gives, in less time where the same numbers are written more than once: V8 remembers the text of a number
+ * that it has just formatted, of which JSON.stringify knows nothing.
+ * @throws TypeError for what JSON cannot hold (a BigInt); RangeError for a cycle
+ */
+export function jsonText(value: JsonValue): string {
   switch (typeof value) {
     case 'number':
       return jsonNumber(value);
     case 'string':
       return jsonString(value);
-    case 'boolean':
-      return value ? 'true' : 'false';
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? arrayText(value as readonly JsonValue[]) : objectText(value as JsonObject);
     default:
       return JSON.stringify(value);
   }
+}
+
+function arrayText(values: readonly JsonValue[]): string {
+  let text = '[';
+  for (const value of values) text += (text === '[' ? '' : ',') + jsonText(value);
+  return text + ']';
+}
+
+const memberNames = new JsonNames(':');
+const nextMemberNames = new JsonNames(':', ',');
+
+function objectText(object: JsonObject): string {
+  let text = '{';
+  for (const name in object) {
+    text += (text === '{' ? memberNames : nextMemberNames).text(name) + jsonText(object[name] as JsonValue);
+  }
+  return text + '}';
 }
