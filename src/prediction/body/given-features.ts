@@ -16,11 +16,18 @@ export class ParsedFeatures implements GivenFeatures {
 
   constructor(object: object) {
     this.names = Object.keys(object);
-    this.values = Object.values(object);
+    this.values = valuesOf(object, this.names);
     this.#object = object;
   }
 
   get text(): string {
     return JSON.stringify(this.#object);
   }
+}
+
+/** An array of numbers that holds them as doubles, as those of known shapes are; of Object.values each would take memory of its own. */
+function valuesOf(object: object, names: readonly string[]): unknown[] {
+  const values = new Array<unknown>(names.length);
+  for (let at = 0; at < names.length; at++) values[at] = (object as Record<string, unknown>)[names[at] as string];
+  return values;
 }

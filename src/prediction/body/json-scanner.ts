@@ -83,17 +83,28 @@ export class JsonScanner {
   /** Reads the value that begins here; undefined, with `at` anywhere, for one that it does not know. */
   value(depth = 0): FeatureValue | undefined {
     const first = this.#bytes[this.at] as number;
-    if (first === minus || (first ^ zero) < 10) return this.#number();
+    if (this.isAtNumber) {
+      const number = this.number();
+      return Number.isNaN(number) ? undefined : number;
+    }
     if (first === quote) return this.#string();
     if (first === openBracket) return depth < deepestArray ? this.#array(depth) : undefined;
     return this.#word();
   }
 
+  /** Whether what stands here can only be a number. */
+  get isAtNumber(): boolean {
+    const first = this.#bytes[this.at] as number;
+    return first === minus || (first ^ zero) < 10;
+  }
+
   /**
+   * Reads the number that begins here; NaN, which JSON has not, for a text that is none. Always a double, as V8 then needs no memory for it.
+   *
    * Up to 15 digits are an integer that a double holds exactly, and so is the power of ten below them: one division rounds once, as it
    * should (Clinger, How to read floating point numbers accurately, 1990). Longer numbers and exponents are left to V8.
    */
-  #number(): number | undefined {
+  number(): number {
     const bytes = this.#bytes;
     const start = this.at;
     const first = bytes[start] === minus ? start + 1 : start;
@@ -105,7 +116,7 @@ export class JsonScanner {
       at++;
     }
     let digits = at - first;
-    if (digits === 0 || (digits > 1 && bytes[first] === zero)) return undefined;
+    if (digits === 0 || (digits > 1 && bytes[first] === zero)) return NaN;
     let decimals = 0;
     if (bytes[at] === dot) {
       const point = at++;
@@ -114,7 +125,7 @@ export class JsonScanner {
         at++;
       }
       decimals = at - point - 1;
-      if (decimals === 0) return undefined;
+      if (decimals === 0) return NaN;
       digits += decimals;
     }
     if (((bytes[at] as number) | lowerCase) === lowerE) return this.#withExponent(at);
@@ -125,13 +136,13 @@ export class JsonScanner {
   }
 
   /** `e` stands at `exponentAt`. */
-  #withExponent(exponentAt: number): number | undefined {
+  #withExponent(exponentAt: number): number {
     const bytes = this.#bytes;
     const sign = bytes[exponentAt + 1];
     const first = exponentAt + (sign === minus || sign === plus ? 2 : 1);
     let at = first;
     while (((bytes[at] as number) ^ zero) < 10) at++;
-    if (at === first) return undefined;
+    if (at === first) return NaN;
     const text = bytes.toString('latin1', this.at, at);
     this.at = at;
     return Number(text);

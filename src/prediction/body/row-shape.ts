@@ -28,14 +28,23 @@ export class RowShape {
   read(scanner: JsonScanner): GivenFeatures | undefined {
     const start = scanner.at;
     if (!scanner.pass(this.#first)) return undefined;
-    const values: unknown[] = [];
-    for (const literal of this.#literals) {
-      const value = scanner.value();
-      if (value === undefined || !scanner.pass(literal)) return undefined;
-      values.push(value);
+    const literals = this.#literals;
+    const values = new Array<unknown>(literals.length);
+    for (let at = 0; at < literals.length; at++) {
+      if (!readValue(scanner, values, at) || !scanner.pass(literals[at] as Literal)) return undefined;
     }
     return { names: this.names, values, text: scanner.text(start, scanner.at) };
   }
+}
+
+/** Numbers go straight into the array, which then holds them as doubles: by way of a value that may be anything, each takes memory of its own. */
+function readValue(scanner: JsonScanner, values: unknown[], at: number): boolean {
+  if (scanner.isAtNumber) {
+    const number = scanner.number();
+    values[at] = number;
+    return !Number.isNaN(number);
+  }
+  return (values[at] = scanner.value()) !== undefined;
 }
 
 /** A row's shape, and where its object stands in the text. */
