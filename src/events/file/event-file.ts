@@ -60,11 +60,11 @@ export class EventFile {
   }
 
   /**
-   * Appends `lines`, each with its newline: all of them by one write, or none, which throws the system's error. (Where the disk
+   * Appends lines, each with its newline, in pieces of text: all of them by one write, or none, which throws the system's error. (Where the disk
    * takes a part and then refuses to have it cut off, its whole lines stay: they come again when the caller tries again.)
    */
-  append(lines: string): void {
-    const bytes = this.#encode(lines);
+  append(texts: readonly string[]): void {
+    const bytes = this.#encode(texts);
     const open = this.#fileFor(bytes.length);
     let written = 0;
     try {
@@ -88,11 +88,13 @@ export class EventFile {
   }
 
   /** Into memory that the next lines use again. */
-  #encode(lines: string): Buffer {
-    const needed = lines.length * mostBytesPerUnit;
-    if (needed > largestBuffer) return Buffer.from(lines);
+  #encode(texts: readonly string[]): Buffer {
+    const needed = mostBytesPerUnit * texts.reduce((sum, text) => sum + text.length, 0);
+    if (needed > largestBuffer) return Buffer.from(texts.join(''));
     if (needed > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(needed)));
-    return this.#buffer.subarray(0, this.#buffer.write(lines));
+    let end = 0;
+    for (const text of texts) end += this.#buffer.write(text, end);
+    return this.#buffer.subarray(0, end);
   }
 
   #fileFor(bytes: number): OpenFile {

@@ -116,10 +116,10 @@ export class FileEventPublisher implements EventPublisher {
   #write(): boolean {
     const { backlog, file, clock, observer } = this.#options;
     const start = clock.monotonic();
-    const { text, count } = backlog.first();
+    const { texts, count } = backlog.first();
     try {
       if (count === 0) file.open();
-      else file.append(text);
+      else file.append(texts);
     } catch (thrown) {
       this.#noteTrouble('write', thrown);
       return false;
