@@ -133,11 +133,14 @@ function originText(origin: FeatureOrigin, ageSeconds: number | null | undefined
   return `{"origin":"${origin}","age_seconds":${ageSeconds === null ? 'null' : jsonThousandths(ageSeconds)}}`;
 }
 
-function outcomeOf(record: PredictionRecord): string {
-  const { errorCode, prediction, confidence } = record;
+function outcomeOf({ status, errorCode, prediction, confidence }: PredictionRecord): string {
+  const outcome =
+    status === 'success'
+      ? ',"status":"success","error_code":null,"prediction":'
+      : `,"status":"error","error_code":${errorCode === undefined ? 'null' : `"${errorCode}"`},"prediction":`;
   return (
-    `,"status":"${record.status}","error_code":${errorCode === undefined ? 'null' : `"${errorCode}"`}` +
-    `,"prediction":${prediction === undefined ? 'null' : jsonText(prediction)}` +
+    outcome +
+    `${prediction === undefined ? 'null' : jsonText(prediction)}` +
     `,"confidence":${confidence === undefined || confidence === null ? 'null' : jsonNumber(confidence)}`
   );
 }

@@ -18,20 +18,22 @@ export function jsonNumber(value: number): string {
   return Number.isFinite(value) ? '' + value : 'null';
 }
 
+/** `0` to `0.999`: most durations are less than one. */
 const thousandths = Array.from({ length: 1000 }, (_, count) =>
-  count === 0 ? '' : '.' + String(count).padStart(3, '0'),
+  count === 0 ? '0' : '0.' + String(count).padStart(3, '0'),
 );
 const largestScaled = 2 ** 30;
 
 /**
- * A duration or age to the thousandth: more digits would only be bytes. Put together from two integers, which costs a fifth of
- * formatting the fraction.
+ * A duration or age to the thousandth: more digits would only be bytes. Taken from a table, or put together from two integers, which costs
+ * a fifth of formatting the fraction.
  */
 export function jsonThousandths(value: number): string {
   const scaled = Math.round(value * 1000);
   if (!(scaled >= 0 && scaled < largestScaled)) return jsonNumber(scaled / 1000);
   const count = scaled % 1000;
-  return (scaled - count) / 1000 + (thousandths[count] ?? '');
+  const fraction = thousandths[count] as string;
+  return scaled < 1000 ? fraction : (scaled - count) / 1000 + fraction.slice(1);
 }
 
 /** Remembers the JSON text that goes before a value, by name. Names come from models and views, so they are few. */
