@@ -1,5 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { allows, maySee, requireSight, type Authenticator, type Principal, type RateLimiter } from '../../access/index.js';
+import {
+  allows,
+  maySee,
+  requireSight,
+  type Authenticator,
+  type Principal,
+  type RateLimiter,
+} from '../../access/index.js';
 import type { ModelCatalogue, ModelDescription, VersionDescription } from '../../models/index.js';
 import { ServiceError } from '../../shared/errors.js';
 import { modelIdPattern } from '../../shared/names.js';
