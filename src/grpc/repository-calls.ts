@@ -1,4 +1,4 @@
-import { allows, type Principal, maySee } from '../access/index.js';
+import { allows, maySee, type Principal } from '../access/index.js';
 import type { ModelRepository } from '../models/index.js';
 import { ServiceError } from '../shared/errors.js';
 import type { RepositoryChangeMessage, RepositoryIndexMessage } from './messages.js';

@@ -74,6 +74,26 @@ describe('the event file', () => {
     expect(machine.events().map(({ data }) => data['client_id'])).toEqual(texts);
   });
 
+  it('takes a batch of many events by one write too, and loses none where the file refuses it first', async () => {
+    const life = machine.start();
+    const batch = async (from: number) => {
+      for (let index = from; index < from + 200; index++) {
+        void life.publisher.record(predictionRecord(index, { clientId: `${index}é`.repeat(150) }));
+      }
+      await machine.timers.turn();
+    };
+    await batch(0);
+    expect([machine.files.count('append'), machine.ids()]).toEqual([1, idsFrom(0, 200)]);
+    machine.files.faults.set('append', 'ENOSPC');
+    await batch(200);
+    expect(machine.ids()).toEqual(idsFrom(0, 200));
+    machine.files.mend();
+    await machine.timers.advance(5000);
+    expect(machine.events().map(({ id, data }) => [id, data['client_id']])).toEqual(
+      idsFrom(0, 400).map((id, index) => [id, `${index}é`.repeat(150)]),
+    );
+  });
+
   it('is each worker its own', async () => {
     const [one, two] = [machine.start(), machine.start({}, {}, 'two')];
     recordAll(one, 0, 1);
