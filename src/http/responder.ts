@@ -50,7 +50,7 @@ export class Responder {
   }
 
   /** What is told of anything thrown. */
-  failure({ requestId }: Exchange, { thrown, ...occasion }: Failure): Failed {
+  failure({ requestId }: Exchange, { thrown, ...occasion }: Failure): Answer {
     const error = toReplyError(thrown);
     const timestampMs = this.#parts.clock.now();
     return { error, content: errorReply(error, { requestId, timestampMs, ...occasion }) };
@@ -59,7 +59,7 @@ export class Responder {
   /** All headers of a reply but those of its framing. */
   headersOf(
     exchange: Exchange,
-    { content, error, durationMs }: { content: ReplyContent; error: ServiceError | undefined; durationMs: number },
+    { content, error, durationMs }: Answer & { readonly durationMs: number },
   ): Record<string, string> {
     const { policy } = this.#parts;
     const headers = standardHeaders(exchange.requestId, content, policy);
@@ -91,10 +91,7 @@ export class Responder {
     });
   }
 
-  #send(
-    call: HttpCall,
-    { content, error }: { readonly content: ReplyContent; readonly error: ServiceError | undefined },
-  ): void {
+  #send(call: HttpCall, { content, error }: Answer): void {
     const { exchange, request, response, route } = call;
     const durationMs = this.#parts.clock.monotonic() - exchange.arrivedAt;
     const clientGone = response.destroyed;
@@ -116,9 +113,11 @@ export interface Failure {
   readonly openInference?: boolean;
 }
 
-interface Failed {
-  readonly error: ServiceError;
+/** What is sent. */
+export interface Answer {
   readonly content: ReplyContent;
+  /** What `content` tells of, where it tells of a failure. */
+  readonly error: ServiceError | undefined;
 }
 
 type Outcome = Pick<FinishedHttpRequest, 'status' | 'error' | 'durationMs' | 'clientGone' | 'route' | 'method'>;

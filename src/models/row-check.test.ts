@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { feature } from '../../test/support/fakes.js';
 import { compileFeatureCheck, type EncodableRange } from './feature-check.js';
 import { compileRowCheck } from './row-check.js';
 import type { FeatureSpec } from './signature.js';
@@ -29,7 +30,7 @@ const values = fc.oneof(
 );
 
 it.each(features)('%j: a row fits exactly when its check finds nothing', (spec, range) => {
-  const full: FeatureSpec = { name: 'x', type: 'number', nullable: false, pii: false, ...spec };
+  const full = feature('x', spec);
   const checks = compileFeatureCheck([full], [range]);
   const fits = compileRowCheck([full], [range], checks);
   fc.assert(
@@ -40,7 +41,7 @@ it.each(features)('%j: a row fits exactly when its check finds nothing', (spec, 
 });
 
 it('one value that does not fit is enough, wherever it stands', () => {
-  const specs = ['a', 'b', 'c'].map((name): FeatureSpec => ({ name, type: 'number', nullable: false, pii: false }));
+  const specs = ['a', 'b', 'c'].map((name) => feature(name));
   const fits = compileRowCheck(specs, [], compileFeatureCheck(specs));
   expect(fits([1, 2, 3])).toBe(true);
   for (const row of [['1', 2, 3], [1, null, 3], [1, 2, Infinity], [1, 2]]) expect(fits(row)).toBe(false); // prettier-ignore

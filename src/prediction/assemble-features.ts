@@ -4,8 +4,8 @@ import type { FeatureValue } from '../shared/feature-value.js';
 import { pointerStep } from '../shared/json.js';
 import { unknownName } from './body/envelope.js';
 import type { GivenFeatures } from './body/given-features.js';
-import type { FeaturePlaces, FeaturePlan, ViewSource } from './feature-plan.js';
-import { newAssembledRow, useDefault, type AssembledRow } from './assembled-row.js';
+import type { FeaturePlan, ViewSource } from './feature-plan.js';
+import { emptyRow, givenRow, useDefault, type AssembledRow } from './assembled-row.js';
 import { fillFromView } from './stored-features.js';
 import type { Instance } from './types.js';
 
@@ -17,12 +17,11 @@ import type { Instance } from './types.js';
 export function startRow(plan: FeaturePlan, instance: Instance): AssembledRow {
   const problems: Problem[] = [];
   const { features } = instance;
-  const places = plan.placesOf(features.names);
-  const assembled = newAssembledRow(plan, places.areRow ? (features.values as FeatureValue[]) : undefined);
-  const given = takeInline({ plan, places, features, row: assembled.row, problems });
+  const isRow = plan.placesOf(features.names).areRow && plan.version.fits(features.values);
+  const assembled = isRow ? givenRow(plan, features.values as FeatureValue[]) : emptyRow(plan);
+  if (!isRow) takeInline(plan, features, assembled, problems);
   refuseUnknownEntities(plan, instance, problems);
-  if (given === assembled.row.length) assembled.allInline = true;
-  else assembled.lookups = supplyTheRest(plan, instance, assembled, problems);
+  if (!assembled.allInline) assembled.lookups = supplyTheRest(plan, instance, assembled, problems);
   refuseProblems(plan, problems);
   return assembled;
 }
@@ -38,19 +37,10 @@ export function fillRow(plan: FeaturePlan, assembled: AssembledRow, reads: reado
   refuseProblems(plan, problems);
 }
 
-interface Taking {
-  readonly plan: FeaturePlan;
-  readonly places: FeaturePlaces;
-  readonly features: GivenFeatures;
-  readonly row: (FeatureValue | undefined)[];
-  readonly problems: Problem[];
-}
-
-/** Checks what was given and puts it into the row, unless it is the row. Answers how many of the row's values that are. */
-function takeInline({ plan, places: { positions, areRow }, features, row, problems }: Taking): number {
+function takeInline(plan: FeaturePlan, features: GivenFeatures, assembled: AssembledRow, problems: Problem[]): void {
   const { featureIndex, checks } = plan.version;
   const { names, values } = features;
-  if (areRow && plan.version.fits(values)) return names.length;
+  const { positions } = plan.placesOf(names);
   let given = 0;
   for (let at = 0; at < names.length; at++) {
     const index = positions[at] as number;
@@ -62,10 +52,10 @@ function takeInline({ plan, places: { positions, areRow }, features, row, proble
     const value = values[at];
     const found = checks[index]?.(value, plan.paths[index] ?? '');
     if (found !== undefined) problems.push(...found);
-    if (!areRow) row[index] = value as FeatureValue;
+    assembled.row[index] = value as FeatureValue;
     given++;
   }
-  return given;
+  assembled.allInline = given === assembled.row.length;
 }
 
 function supplyTheRest(

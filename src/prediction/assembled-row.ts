@@ -19,12 +19,24 @@ export interface AssembledRow {
   cachedValues: number;
 }
 
-/** `given`: all of the row's values in their order, where the caller gave them so; else they are still to be put into it. */
-export function newAssembledRow(plan: FeaturePlan, given: FeatureValue[] | undefined): AssembledRow {
+/** A row whose values are still to be put into it. */
+export function emptyRow(plan: FeaturePlan): AssembledRow {
   const count = plan.version.features.length;
+  const row = new Array<FeatureValue | undefined>(count).fill(undefined);
+  return newRow(plan, row, new Array<FeatureOrigin>(count).fill('request'));
+}
+
+/** A row of which the caller gave all values, in its order: they are it. */
+export function givenRow(plan: FeaturePlan, values: FeatureValue[]): AssembledRow {
+  const assembled = newRow(plan, values, plan.allFromRequest);
+  assembled.allInline = true;
+  return assembled;
+}
+
+function newRow(plan: FeaturePlan, row: AssembledRow['row'], origins: FeatureOrigin[]): AssembledRow {
   return {
-    row: given ?? new Array<FeatureValue | undefined>(count).fill(undefined),
-    origins: given === undefined ? new Array<FeatureOrigin>(count).fill('request') : plan.allFromRequest,
+    row,
+    origins,
     ages: [],
     warnings: [],
     lookups: [],

@@ -72,12 +72,12 @@ export class Deadline {
   }
 
   /** @throws ServiceError INFERENCE_TIMEOUT when the time is up or the caller has gone. `stage` says where the time ended. */
-  check(stage: string, now = this.#clock.monotonic()): void {
+  check(stage: string, now?: number): void {
     if (this.isOver(now)) throw timeoutError(stage);
   }
 
-  /** The time is up at `now` (monotonic milliseconds, from who has just read the clock), or the caller has gone. */
-  isOver(now: number): boolean {
+  /** The time is up or the caller has gone. `now`: monotonic milliseconds, from who has just read the clock. */
+  isOver(now = this.#clock.monotonic()): boolean {
     return now >= this.#end || this.cancelled;
   }
 

@@ -3,7 +3,6 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Server as HttpServer } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../shared/clock.js';
-import type { ServiceError } from '../../shared/errors.js';
 import type { CallerAddress } from '../caller-address.js';
 import { Exchange } from '../exchange.js';
 import type { Listener } from '../listener.js';
@@ -11,8 +10,7 @@ import type { HttpObserver } from '../observer.js';
 import type { HttpOptions } from '../options.js';
 import type { PredictCall } from '../predict-call.js';
 import type { ProtocolErrors } from '../protocol-errors.js';
-import type { ReplyContent } from '../reply-content.js';
-import type { Responder } from '../responder.js';
+import type { Answer, Responder } from '../responder.js';
 import { inOrder, type Step } from '../steps/step.js';
 import type { Turn } from '../turn.js';
 import { RequestReader, type CanonicalRequest } from './canonical-request.js';
@@ -31,12 +29,6 @@ export interface ExpressLaneParts {
   readonly turn: Turn;
   readonly addressOf: CallerAddress;
   readonly beginTrace?: (() => string | undefined) | undefined;
-}
-
-interface LaneOutcome {
-  readonly content: ReplyContent;
-  /** What `content` tells of, where it tells of a failure. */
-  readonly error: ServiceError | undefined;
 }
 
 const idleCheckMs = 50;
@@ -101,20 +93,20 @@ export class ExpressLane implements Listener, LaneEnd {
     const { clock, beginTrace, turn, addressOf, call, responder } = this.#parts;
     const exchange = new Exchange({ headers, peer: connection, arrivedAt: clock.monotonic(), beginTrace });
     await turn.read();
-    let outcome: LaneOutcome;
+    let answer: Answer;
     try {
       const decision = this.#steps(exchange, { headers, ip: addressOf(connection.socket, headers), body });
       const refusal = decision instanceof Promise ? await decision : decision;
       if (refusal !== undefined) throw refusal;
       exchange.reachedPrediction = true;
-      outcome = { content: await call.answer(exchange, body), error: undefined };
+      answer = { content: await call.answer(exchange, body), error: undefined };
     } catch (thrown) {
-      outcome = responder.failure(exchange, { thrown, accept: headers.accept });
+      answer = responder.failure(exchange, { thrown, accept: headers.accept });
     }
-    this.#send(connection, exchange, outcome);
+    this.#send(connection, exchange, answer);
   }
 
-  #send(connection: LaneConnection, exchange: Exchange, { content, error }: LaneOutcome): void {
+  #send(connection: LaneConnection, exchange: Exchange, { content, error }: Answer): void {
     const { responder, clock } = this.#parts;
     const { status, body } = content;
     const last = responder.draining;

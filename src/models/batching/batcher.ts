@@ -111,7 +111,7 @@ export class Batcher<Row, Outputs> implements RowBatcher<Row, Outputs> {
       const entry = this.#queue.shift();
       if (entry === undefined) break;
       if (entry.settled) continue;
-      if (entry.deadline.expired || entry.deadline.cancelled) {
+      if (entry.deadline.isOver()) {
         this.#drop(entry);
         continue;
       }

@@ -79,7 +79,7 @@ export class SignatureWatch implements ModelWatch {
   }
 
   async lookWithin(deadline: Deadline): Promise<void> {
-    if (deadline.expired || deadline.cancelled) return;
+    if (deadline.isOver()) return;
     try {
       await deadline.race(this.#look(), 'model');
     } catch {
