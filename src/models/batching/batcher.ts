@@ -125,8 +125,19 @@ export class Batcher<Row, Outputs> implements RowBatcher<Row, Outputs> {
   }
 
   #rowsOfNextRun(): number {
-    const { batchTimeUs, offLoop, maxRows = maxRowsOfRun } = this.#options;
-    return this.#fit.rowsWithin(offLoop ? batchTimeUs * offLoopFactor : batchTimeUs, Math.min(maxRows, maxRowsOfRun));
+    const { maxRows = maxRowsOfRun } = this.#options;
+    return this.#fit.rowsWithin(this.#timeOfNextRunUs(), Math.min(maxRows, maxRowsOfRun));
+  }
+
+  /**
+   * Off the loop a run may take half as long as its oldest row has waited: a queue that has grown long gets larger runs, which cost less a
+   * row, and no row waits half as long again for it.
+   */
+  #timeOfNextRunUs(): number {
+    const { batchTimeUs, offLoop, clock } = this.#options;
+    if (!offLoop) return batchTimeUs;
+    const waitedMs = clock.monotonic() - (this.#queue[0]?.since ?? Number.POSITIVE_INFINITY);
+    return Math.max(batchTimeUs * offLoopFactor, (waitedMs * 1000) / 2);
   }
 
   async #runParts(parts: readonly Part<Row, Outputs>[]): Promise<void> {
