@@ -130,6 +130,13 @@ function closesConnection(response: ServerResponse, headers: Readonly<Record<str
 function write(response: ServerResponse, headers: Record<string, string>, { status, body }: ReplyContent): void {
   const length = Buffer.byteLength(body);
   if (status !== 204) headers['content-length'] = String(length);
+  response.writeHead(status, headers);
+  const { socket } = response;
+  if (socket === null || length === 0) return void response.end(body);
+  // `end(body)` would hand an empty text on behind it, and the two to the system as a list, which costs a microsecond more.
+  socket.cork();
   // Of a text that is all ASCII each character is its byte, which saves the search for others.
-  response.writeHead(status, headers).end(body, length === body.length ? 'latin1' : 'utf8');
+  response.write(body, length === body.length ? 'latin1' : 'utf8');
+  socket.uncork();
+  response.end();
 }

@@ -224,7 +224,9 @@ describe('admission', () => {
     puppet.admission.queueWaited(20);
     for (let call = 0; call < 11; call++) puppet.admitted();
     expect(puppet.refused().details).toEqual({ limit: 'queue' });
+    expect(puppet.admission.refuseEarly()?.details).toEqual({ limit: 'queue' });
     early[0]?.();
+    expect(puppet.admission.refuseEarly()).toBeUndefined();
     puppet.admitted();
   });
 

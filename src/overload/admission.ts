@@ -78,15 +78,14 @@ export class AdmissionControl {
   }
 
   /**
-   * The refusal of a request of which only the headers were read, while the loop is late and has done its work of this turn: so that what
-   * will be refused costs as little as it can. It takes no place: who gets none here asks `enter` later.
+   * The refusal of a request of which only the headers were read, while the loop is late and has done its work of this turn, or the queues
+   * behind it are long: so that what will be refused costs as little as it can. It takes no place: who is let through asks `enter` later.
    */
   refuseEarly(): ServiceError | undefined {
-    if (this.#state === 'open') return undefined;
-    this.#loop.beginTurn();
-    if (!this.#loopIsLate()) return undefined;
+    const reason = this.#earlyRefusal();
+    if (reason === undefined) return undefined;
     this.#loop.arrived();
-    return this.#refuse('loop');
+    return this.#refuse(reason);
   }
 
   get inFlight(): number {
@@ -97,11 +96,22 @@ export class AdmissionControl {
     return this.#state;
   }
 
+  #earlyRefusal(): ShedReason | undefined {
+    if (this.#state === 'shedding') {
+      this.#loop.beginTurn();
+      if (this.#loopIsLate()) return 'loop';
+    }
+    return this.#queueIsLong() ? 'queue' : undefined;
+  }
+
   #refusal(): ShedReason | undefined {
-    const { maxConcurrency, maxQueueMs } = this.#options;
-    if (this.#inFlight >= maxConcurrency) return 'concurrency';
+    if (this.#inFlight >= this.#options.maxConcurrency) return 'concurrency';
     if (this.#loopIsLate()) return 'loop';
-    return this.#inFlight * this.#places.milliseconds > maxQueueMs ? 'queue' : undefined;
+    return this.#queueIsLong() ? 'queue' : undefined;
+  }
+
+  #queueIsLong(): boolean {
+    return this.#inFlight > 0 && this.#inFlight * this.#places.milliseconds > this.#options.maxQueueMs;
   }
 
   #loopIsLate(): boolean {

@@ -68,6 +68,19 @@ describe('the express lane', () => {
     expect(places).toEqual(['taken', 'given back', 'taken', 'given back']);
   });
 
+  it('refuses under overload at once, and goes no further', async () => {
+    const busy = new ServiceError('SERVICE_UNAVAILABLE', 'busy', { retryAfterSeconds: 1 });
+    const enter = vi.fn();
+    const authenticator = new OneKeyAuthenticator(everything);
+    await edge.start({ admission: { refuseEarly: () => busy, enter }, authenticator });
+    const { socket, text } = await edge.client();
+    socket.write(request() + request());
+    await eventually(() => statuses(text()).length === 2);
+    expect(statuses(text())).toEqual([503, 503]);
+    expect(parseReply(text()).headers['retry-after']).toBe('1');
+    expect([enter.mock.calls.length, authenticator.seen.length, edge.prediction.asked.length]).toEqual([0, 0, 0]);
+  });
+
   it('takes the caller from X-Forwarded-For where a proxy is trusted, as the ordinary server does', async () => {
     const seen: Record<string, (string | undefined)[]> = {};
     for (const express_lane of [true, false]) {

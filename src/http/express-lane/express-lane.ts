@@ -10,8 +10,9 @@ import type { HttpObserver } from '../observer.js';
 import type { HttpOptions } from '../options.js';
 import type { PredictCall } from '../predict-call.js';
 import type { ProtocolErrors } from '../protocol-errors.js';
-import type { Answer, Responder } from '../responder.js';
-import { inOrder, type Step } from '../steps/step.js';
+import type { ReplyContent } from '../reply-content.js';
+import type { Answer, Failure, Responder } from '../responder.js';
+import { inOrder, takeStep, type Step } from '../steps/step.js';
 import type { Turn } from '../turn.js';
 import { RequestReader, type CanonicalRequest } from './canonical-request.js';
 import { LaneConnection, type LaneEnd } from './lane-connection.js';
@@ -54,7 +55,7 @@ export class ExpressLane implements Listener, LaneEnd {
     this.reader = new RequestReader(options.max_body_bytes);
     this.#steps = inOrder(call.beforeBody, call.afterBody);
     this.#keepAliveSeconds = Math.floor(options.keep_alive_timeout_ms / 1000);
-    this.connections = new LaneConnections(options, (connection) => this.#refuse(connection));
+    this.connections = new LaneConnections(options, (connection) => this.#endSilent(connection));
     this.#front = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
       this.connections.add(new LaneConnection(socket, this)),
     );
@@ -88,22 +89,36 @@ export class ExpressLane implements Listener, LaneEnd {
     }
   }
 
-  /** By the same steps as through Fastify. */
-  async answer(connection: LaneConnection, { headers, body }: CanonicalRequest): Promise<void> {
-    const { clock, beginTrace, turn, addressOf, call, responder } = this.#parts;
+  /** By the same steps as through Node's HTTP server. */
+  answer(connection: LaneConnection, { headers, body }: CanonicalRequest): void {
+    const { clock, beginTrace, addressOf } = this.#parts;
     const exchange = new Exchange({ headers, peer: connection, arrivedAt: clock.monotonic(), beginTrace });
-    await turn.read();
-    let answer: Answer;
+    takeStep(this.#steps, exchange, { headers, ip: addressOf(connection.socket, headers), body }, (refusal) =>
+      refusal === undefined
+        ? void this.#predict(connection, exchange, { headers, body })
+        : this.#refuse(connection, exchange, { thrown: refusal, accept: headers.accept }),
+    );
+  }
+
+  async #predict(
+    connection: LaneConnection,
+    exchange: Exchange,
+    { headers, body }: Pick<CanonicalRequest, 'headers' | 'body'>,
+  ): Promise<void> {
+    const { turn, call } = this.#parts;
+    exchange.reachedPrediction = true;
+    let content: ReplyContent;
     try {
-      const decision = this.#steps(exchange, { headers, ip: addressOf(connection.socket, headers), body });
-      const refusal = decision instanceof Promise ? await decision : decision;
-      if (refusal !== undefined) throw refusal;
-      exchange.reachedPrediction = true;
-      answer = { content: await call.answer(exchange, body), error: undefined };
+      await turn.read();
+      content = await call.answer(exchange, body);
     } catch (thrown) {
-      answer = responder.failure(exchange, { thrown, accept: headers.accept });
+      return this.#refuse(connection, exchange, { thrown, accept: headers.accept });
     }
-    this.#send(connection, exchange, answer);
+    this.#send(connection, exchange, { content, error: undefined });
+  }
+
+  #refuse(connection: LaneConnection, exchange: Exchange, failure: Failure): void {
+    this.#send(connection, exchange, this.#parts.responder.failure(exchange, failure));
   }
 
   #send(connection: LaneConnection, exchange: Exchange, { content, error }: Answer): void {
@@ -145,7 +160,7 @@ export class ExpressLane implements Listener, LaneEnd {
   }
 
   /** As Node's server would, which reports by this code. */
-  #refuse(connection: LaneConnection): void {
+  #endSilent(connection: LaneConnection): void {
     connection.giveUp();
     this.failed(connection, Object.assign(new Error('Nothing came'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }));
   }

@@ -16,9 +16,8 @@ class RecordingLane implements LaneEnd {
   readonly handedOver: string[] = [];
   readonly facts: string[] = [];
 
-  answer(_connection: LaneConnection, { body }: { readonly body: Buffer }): Promise<void> {
+  answer(_connection: LaneConnection, { body }: { readonly body: Buffer }): void {
     this.asked.push(body.toString());
-    return Promise.resolve();
   }
 
   handOver(_connection: LaneConnection, bytes: Buffer): void {

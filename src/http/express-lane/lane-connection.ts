@@ -15,7 +15,7 @@ export interface LaneEnd {
   /** Sweeps so far: the clock of all waits, which costs nothing to read. */
   readonly connections: { readonly sweeps: number };
   /** Answers by one call of `connection.reply`. */
-  answer(connection: LaneConnection, request: CanonicalRequest): Promise<void>;
+  answer(connection: LaneConnection, request: CanonicalRequest): void;
   /** The connection goes to the ordinary server, with `bytes` that were not answered. */
   handOver(connection: LaneConnection, bytes: Buffer): void;
   failed(connection: LaneConnection, error: Error): void;
@@ -142,7 +142,7 @@ export class LaneConnection implements Peer {
 
   #answerNext(): void {
     this.#wait('reply');
-    void this.#lane.answer(this, this.#pipeline.shift() as CanonicalRequest);
+    this.#lane.answer(this, this.#pipeline.shift() as CanonicalRequest);
   }
 
   #wait(forWhat: Waiting): void {
