@@ -71,6 +71,25 @@ export class Deadline {
     return this.#signal;
   }
 
+  /**
+   * Calls `action` once, later, when the time is up or the caller has gone; the answer takes that back. For who needs no signal, which costs
+   * more than a row's way through a batch.
+   */
+  onEnd(action: () => void): () => void {
+    const cancel = this.#caller?.cancel;
+    const end = (): void => {
+      stop();
+      action();
+    };
+    const timer = setTimeout(end, this.isOver() ? 0 : Math.ceil(this.remainingMs())).unref();
+    cancel?.addEventListener('abort', end);
+    const stop = (): void => {
+      clearTimeout(timer);
+      cancel?.removeEventListener('abort', end);
+    };
+    return stop;
+  }
+
   /** @throws ServiceError INFERENCE_TIMEOUT when the time is up or the caller has gone. `stage` says where the time ended. */
   check(stage: string, now?: number): void {
     if (this.isOver(now)) throw timeoutError(stage);

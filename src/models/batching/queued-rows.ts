@@ -17,7 +17,7 @@ export class QueuedRows<Row, Outputs> {
   #open: number;
   #answered = 0;
   #settled = false;
-  #onAbort: (() => void) | undefined;
+  #stopWaiting: (() => void) | undefined;
 
   constructor(rows: readonly Row[], deadline: Deadline, since: number) {
     this.rows = rows;
@@ -64,8 +64,7 @@ export class QueuedRows<Row, Outputs> {
 
   /** Lets the caller go at its deadline, or when it goes away, though a run may still hold its rows. */
   endAtDeadline(onEnd: () => void): void {
-    this.#onAbort = onEnd;
-    this.deadline.signal.addEventListener('abort', onEnd, { once: true });
+    this.#stopWaiting = this.deadline.onEnd(onEnd);
   }
 
   #close(index: number, result: Result<Outputs>): void {
@@ -73,7 +72,7 @@ export class QueuedRows<Row, Outputs> {
     this.#results[index] = result;
     if (--this.#open > 0) return;
     this.#settled = true;
-    if (this.#onAbort) this.deadline.signal.removeEventListener('abort', this.#onAbort);
+    this.#stopWaiting?.();
     if (this.#answered === 0 && result instanceof ServiceError) this.#reject(result);
     else this.#resolve(this.#results as Result<Outputs>[]);
   }

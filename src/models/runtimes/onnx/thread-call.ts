@@ -9,8 +9,7 @@ export class ThreadCall {
   readonly promise: Promise<TensorMap>;
   #resolve!: (outputs: TensorMap) => void;
   #reject!: (error: ServiceError) => void;
-  readonly #signal: AbortSignal;
-  readonly #onAbort = () => this.reject(timeoutError('running the model'));
+  readonly #stopWaiting: () => void;
   #settled = false;
 
   constructor(inputs: TensorMap, outputs: readonly string[], deadline: Deadline) {
@@ -20,8 +19,7 @@ export class ThreadCall {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#signal = deadline.signal;
-    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#stopWaiting = deadline.onEnd(() => this.reject(timeoutError('running the model')));
   }
 
   get settled(): boolean {
@@ -40,6 +38,6 @@ export class ThreadCall {
 
   #settle(): void {
     this.#settled = true;
-    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#stopWaiting();
   }
 }

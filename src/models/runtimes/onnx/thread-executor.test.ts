@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import { callerOf } from '../../../../test/support/callers.js';
 import { describe, expect, it, vi } from 'vitest';
 import { ManualClock } from '../../../shared/clock.js';
@@ -143,6 +143,7 @@ describe('ThreadExecutor', () => {
     const p = await puppet();
     const gone = new AbortController();
     const first = codeOf(p.run());
+    setMaxListeners(64, gone.signal);
     const left = Array.from({ length: 64 }, () => codeOf(p.run(gone.signal)));
     gone.abort();
     const last = codeOf(p.run());
