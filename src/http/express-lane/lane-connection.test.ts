@@ -8,7 +8,7 @@ const request = (body: string) =>
 
 const textOf = (text: string) => ({ text, encoding: 'utf8' as const });
 
-/** Answers nothing by itself, and writes down what it is asked. */
+/** Answers nothing by itself unless told to, and writes down what it is asked. */
 class RecordingLane implements LaneEnd {
   readonly reader = new RequestReader(1000);
   readonly connections = { sweeps: 0 };
@@ -16,8 +16,11 @@ class RecordingLane implements LaneEnd {
   readonly handedOver: string[] = [];
   readonly facts: string[] = [];
 
-  answer(_connection: LaneConnection, { body }: { readonly body: Buffer }): void {
+  answersAtOnce = false;
+
+  answer(connection: LaneConnection, { body }: { readonly body: Buffer }): void {
     this.asked.push(body.toString());
+    if (this.answersAtOnce) connection.reply(textOf(`<${body.toString()}>`), false);
   }
 
   handOver(_connection: LaneConnection, bytes: Buffer): void {
@@ -81,6 +84,13 @@ describe('a connection of the lane', () => {
     expect(connection.waiting).toBe('reply');
     connection.reply(textOf('<3>'), false);
     expect([lane.asked, client.text, connection.waiting]).toEqual([['1', '2', '3'], '<1><2><3>', 'idle']);
+  });
+
+  it('answers at once one behind the other, and not one inside the other', async () => {
+    const { lane, client } = open();
+    lane.answersAtOnce = true;
+    await client.sends(request('1').repeat(3000));
+    expect(client.text).toBe('<1>'.repeat(3000));
   });
 
   it.each([

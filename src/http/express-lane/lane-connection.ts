@@ -36,6 +36,7 @@ export class LaneConnection implements Peer {
   #needed = 0;
   /** Requests that came in one piece with an earlier one. */
   #pipeline: CanonicalRequest[] = [];
+  #answering = false;
   #whenGone: (() => void) | undefined;
 
   constructor(socket: Socket, lane: LaneEnd) {
@@ -107,8 +108,8 @@ export class LaneConnection implements Peer {
   };
 
   #goOn(): void {
-    if (this.#pipeline.length > 0) return this.#answerNext();
     this.#wait('idle');
+    if (this.#pipeline.length > 0) return this.#answerNext();
     if (this.socket.isPaused()) this.socket.resume();
     if (this.#unread.length > 0) this.#read();
     else if (this.socket.readableEnded) this.socket.end();
@@ -131,6 +132,7 @@ export class LaneConnection implements Peer {
     this.#unread = noBytes;
     this.#needed = 0;
     this.#pipeline = requests;
+    this.#wait('idle');
     this.#answerNext();
   }
 
@@ -140,9 +142,15 @@ export class LaneConnection implements Peer {
     if (this.waiting !== 'partial') this.#wait('partial');
   }
 
+  /** What is refused is answered at once: one behind the other, not one inside the other, as one piece may hold hundreds. */
   #answerNext(): void {
-    this.#wait('reply');
-    this.#lane.answer(this, this.#pipeline.shift() as CanonicalRequest);
+    if (this.#answering) return;
+    this.#answering = true;
+    while (this.waiting === 'idle' && this.#pipeline.length > 0) {
+      this.#wait('reply');
+      this.#lane.answer(this, this.#pipeline.shift() as CanonicalRequest);
+    }
+    this.#answering = false;
   }
 
   #wait(forWhat: Waiting): void {
