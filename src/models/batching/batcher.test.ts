@@ -131,6 +131,17 @@ describe('Batcher', () => {
     expect(await rowsAfter(40, false)).toBe(1);
   });
 
+  it('gives the rest of a large call no longer runs, however long it takes', async () => {
+    const p = puppet({ offLoop: true, cost: { perRunUs: 0, perRowUs: 1000 }, lastRunUs: () => 10_000 });
+    void p.batcher.submit(Array.from({ length: 40 }, Number), p.deadline());
+    await p.turn();
+    for (let run = 0; run < 3; run++) {
+      p.clock.advance(100);
+      await p.end(run);
+    }
+    expect(p.runs.map(({ rows }) => rows.length)).toEqual([10, 10, 10, 10]);
+  });
+
   it('runs single rows where the graph takes one', async () => {
     const p = puppet({ maxRows: 1 });
     const answer = p.batcher.submit([1, 2], p.deadline());

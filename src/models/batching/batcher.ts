@@ -130,14 +130,16 @@ export class Batcher<Row, Outputs> implements RowBatcher<Row, Outputs> {
   }
 
   /**
-   * Off the loop a run may take half as long as its oldest row has waited: a queue that has grown long gets larger runs, which cost less a
-   * row, and no row waits half as long again for it.
+   * Off the loop a run may take half as long as the first call has waited for its turn: a queue that has grown long gets larger runs, which
+   * cost less a row. Not so for the rest of a large call: it would make those behind it wait ever longer.
    */
   #timeOfNextRunUs(): number {
     const { batchTimeUs, offLoop, clock } = this.#options;
     if (!offLoop) return batchTimeUs;
-    const waitedMs = clock.monotonic() - (this.#queue[0]?.since ?? Number.POSITIVE_INFINITY);
-    return Math.max(batchTimeUs * offLoopFactor, (waitedMs * 1000) / 2);
+    const usualUs = batchTimeUs * offLoopFactor;
+    const [first] = this.#queue;
+    if (first === undefined || first.begun) return usualUs;
+    return Math.max(usualUs, ((clock.monotonic() - first.since) * 1000) / 2);
   }
 
   async #runParts(parts: readonly Part<Row, Outputs>[]): Promise<void> {

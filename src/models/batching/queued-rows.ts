@@ -35,6 +35,11 @@ export class QueuedRows<Row, Outputs> {
     return this.#settled ? 0 : this.rows.length - this.#next;
   }
 
+  /** Some of its rows have had their turn. */
+  get begun(): boolean {
+    return this.#next > 0;
+  }
+
   get settled(): boolean {
     return this.#settled;
   }

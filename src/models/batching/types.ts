@@ -19,7 +19,7 @@ export interface BatcherOptions<Row, Outputs> {
   readonly run: (rows: readonly Row[], deadline: Deadline) => Promise<readonly (Outputs | ServiceError)[]>;
   /**
    * Largest time of one run on the event loop in microseconds (models.batch_time_us): caps the rows of a run by what they
-   * cost. Off the loop a run may take ten times as long, or half as long as its oldest row has waited.
+   * cost. Off the loop a run may take ten times as long, or half as long as its first call has waited.
    */
   readonly batchTimeUs: number;
   /** The cost measured at load; absent: learned from the runs themselves. */

@@ -49,12 +49,9 @@ export class ThreadValues implements ColumnValues {
     if (this.#waiting.size >= maxWaiting) throw new Error('too many explanations are waiting');
     const thread = (this.#thread ??= this.#start());
     const id = this.#nextId++;
-    const signal = deadline.signal;
     return new Promise((resolve, reject) => {
       // The thread goes on to its end: its place is free again only then.
-      const onAbort = () => reject(new Error(outOfTime));
-      const settle = () => signal.removeEventListener('abort', onAbort);
-      signal.addEventListener('abort', onAbort, { once: true });
+      const settle = deadline.onEnd(() => reject(new Error(outOfTime)));
       this.#waiting.set(id, {
         since: this.#options.clock.monotonic(),
         resolve: (values) => (settle(), resolve(values)),
