@@ -38,7 +38,8 @@ const privateFolder = { recursive: true, mode: 0o700 } as const;
 
 /**
  * The local copies, shared by all processes over one data folder: a version is fetched by one of them, and appears whole or not at
- * all. `<root>/<model_id>/<key>` is the version's folder, `<key>.json` beside it says that it is whole, and its digest.
+ * all. `<root>/<model_id>/<key>` is the version's folder, `<key>.json` beside it says that it is whole, and its digest;
+ * `.<key>.draft` is there while a process fills it, until both are: only who made that may touch the two.
  */
 export class VersionCopies {
   readonly #root: string;
@@ -49,39 +50,41 @@ export class VersionCopies {
     this.#clock = clock;
   }
 
-  /** The copy, its files checked against their digest; a damaged one is removed. undefined: there is none. */
+  /** The copy, its files checked against their digest. undefined: there is none, or it is damaged. */
   async find(place: CopyPlace): Promise<VersionCopy | undefined> {
     const { folder, facts } = this.#paths(place);
     const copy = await readFacts(facts, folder);
     if (copy === undefined) return undefined;
     const digest = await digestOf(folder).catch(() => undefined);
-    if (digest === copy.digest) return copy;
-    await this.remove(place);
-    return undefined;
+    return digest === copy.digest ? copy : undefined;
   }
 
-  /** A folder to fill; undefined: another process fills it. */
+  /** A folder to fill; undefined: another process fills it, or has filled it by now. */
   async begin(place: CopyPlace): Promise<Draft | undefined> {
-    const { draft } = this.#paths(place);
+    const { draft, filling } = this.#paths(place);
     await mkdir(join(this.#root, place.modelId), privateFolder);
-    if (!(await made(draft))) {
-      if (!(await this.#isAbandoned(draft))) return undefined;
-      await rm(draft, { recursive: true, force: true });
-      if (!(await made(draft))) return undefined;
+    if (!(await this.#claim(draft))) return undefined;
+    // Between a look by find and the claim another process may have finished.
+    if ((await this.find(place)) !== undefined) {
+      await this.giveUp(place);
+      return undefined;
     }
-    return { folder: draft, keepAlive: this.#keptAlive(draft) };
+    await mkdir(filling, privateFolder);
+    return { folder: filling, keepAlive: this.#keptAlive(draft) };
   }
 
-  /** Makes the draft the copy. */
+  /** Makes the draft the copy, in the place of a damaged one. */
   async finish(place: CopyPlace, facts: Pick<VersionCopy, 'flavours' | 'onnx'>): Promise<VersionCopy> {
     const paths = this.#paths(place);
-    const digest = await digestOf(paths.draft);
-    await rm(paths.folder, { recursive: true, force: true });
-    await rename(paths.draft, paths.folder);
+    const digest = await digestOf(paths.filling);
+    await this.remove(place);
+    await rename(paths.filling, paths.folder);
     await replaceFile(paths.facts, JSON.stringify({ digest, ...facts }));
+    await this.giveUp(place);
     return { folder: paths.folder, digest, ...facts };
   }
 
+  /** Lets another process begin. */
   async giveUp(place: CopyPlace): Promise<void> {
     await rm(this.#paths(place).draft, { recursive: true, force: true });
   }
@@ -107,7 +110,15 @@ export class VersionCopies {
 
   #paths({ modelId, key }: CopyPlace) {
     const parent = join(this.#root, modelId);
-    return { folder: join(parent, key), facts: join(parent, `${key}.json`), draft: join(parent, `.${key}.draft`) };
+    const draft = join(parent, `.${key}.draft`);
+    return { folder: join(parent, key), facts: join(parent, `${key}.json`), draft, filling: join(draft, 'files') };
+  }
+
+  async #claim(draft: string): Promise<boolean> {
+    if (await made(draft)) return true;
+    if (!(await this.#isAbandoned(draft))) return false;
+    await rm(draft, { recursive: true, force: true });
+    return made(draft);
   }
 
   async #isAbandoned(draft: string): Promise<boolean> {
