@@ -96,6 +96,9 @@ function printOverload({ overload }: BenchReport): void {
     'capacity/s',
     'offered',
     'good answers',
+    'refusals leave',
+    'answer CPU µs',
+    'refusal CPU µs',
     'refused',
     'missing',
     '2xx p50 ms',
@@ -104,10 +107,13 @@ function printOverload({ overload }: BenchReport): void {
     'refusal p99 ms',
   ];
   const rows = overload.map((one) => [
-    marked(one.name, one.trustworthy ? 0 : 1),
+    marked(one.name, one.untrustworthyRuns),
     one.capacity.toFixed(0),
     `${one.factor}x`,
     one.goodput.toFixed(2),
+    known(one.leftByRefusals, 2),
+    one.answerMicroseconds.toFixed(0),
+    known(one.refusalMicroseconds, 0),
     one.refusedShare.toFixed(2),
     one.missingShare.toFixed(2),
     ...[one.latencyOk.p50, one.latencyOk.p99, one.latencyRefused.p50, one.latencyRefused.p99].map((us) =>
@@ -136,6 +142,8 @@ function printExplanations({ explanations }: BenchReport): void {
   const header = ['server', 'requests/s, of ours-on', 'CPU, ours-on ÷ own'];
   table('Explanations: the same model with background.csv, predictions without explanation', header, rows);
 }
+
+const known = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : '-');
 
 function table(title: string, header: readonly string[], rows: readonly (readonly Cell[])[]): void {
   if (rows.length === 0) return;

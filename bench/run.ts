@@ -20,8 +20,8 @@ const USAGE = `usage: npx tsx bench/run.ts [options]
   --quick               short rounds: to see that it works, not for figures to publish
   --only NAME,…         of node-echo, ours-on, ours-off, ours-lane, fastify-ort, fastapi-ort (node-echo is always measured)
   --parts NAME,…        of saturation, open, batch, overload, isolation, explanations
-  --rounds N            interleaved rounds (5; quick: 2)
-  --duration S          seconds of one run (10; quick: 2)
+  --rounds N            interleaved rounds (15; quick: 3); overload: a third of them
+  --duration S          seconds of one run (3; quick: 2)
   --json                also write bench/results/<date>.json`;
 
 const { values: options } = parseArgs({
@@ -84,7 +84,7 @@ async function main(): Promise<void> {
   if (options.help) return console.log(USAGE);
   const parts = new Set(options.parts.split(','));
   const machine = openMachine();
-  const [rounds, duration] = options.quick ? [2, 2] : [5, 10];
+  const [rounds, duration] = options.quick ? [3, 2] : [15, 3];
   const plan: Plan = {
     machine,
     contenders: choose(options.only),

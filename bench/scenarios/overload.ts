@@ -1,7 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Contender } from '../measure/contenders.js';
-import { applyLoad, type Measured } from '../measure/load.js';
+import { applyLoad, type Load, type Measured } from '../measure/load.js';
 import { checkAllRows, startServer, type RunningServer } from '../measure/server.js';
-import { median } from '../measure/statistics.js';
+import { median, mergedPercentiles, type Percentiles } from '../measure/statistics.js';
 import { singleRows } from '../measure/workload.js';
 import { SATURATING_CONNECTIONS, SHORT_WARMUP_SECONDS, type Plan } from './plan.js';
 import type { OverloadResult } from './report.js';
@@ -10,6 +11,14 @@ const MODEL = 'about_one_ms';
 const FACTORS = [2, 3, 10];
 /** Callers do not wait for each other: there must be connections enough for a queue to build up in the server. */
 const CONNECTIONS = 512;
+/** A server without limits still computes for callers who have left. */
+const SETTLE_MS = 2000;
+
+interface Round {
+  readonly factor: number;
+  readonly capacity: Measured;
+  readonly measured: Measured;
+}
 
 /** More than the server can do, for a model of about 1 ms: how much of its capacity is left as answers in time? */
 export async function measureOverload(plan: Plan): Promise<OverloadResult[]> {
@@ -24,35 +33,47 @@ async function overloadOne(plan: Plan, contender: Contender): Promise<OverloadRe
   const server = await startServer(contender, [MODEL], plan.machine, workload);
   try {
     await checkAllRows(server, workload);
-    const capacity = await capacityOf(plan, server);
-    const results: OverloadResult[] = [];
-    for (const factor of FACTORS) {
-      const measured = await overload(plan, server, capacity * factor);
-      plan.say(`overload x${factor}: ${contender.name} ${(measured.good_rps / capacity).toFixed(2)} of its capacity`);
-      results.push(resultOf(contender, capacity, factor, measured));
-    }
-    return results;
+    await capacityOf(plan, server, { ...closedLoop(plan), durationSeconds: plan.warmupSeconds, tries: 1 });
+    const rounds: Round[] = [];
+    for (let round = 0; round < Math.ceil(plan.rounds / 3); round++) rounds.push(...(await oneRound(plan, server)));
+    return FACTORS.map((factor) =>
+      resultOf(
+        contender,
+        factor,
+        rounds.filter((round) => round.factor === factor),
+      ),
+    );
   } finally {
     await server.stop();
   }
 }
 
-async function capacityOf(plan: Plan, server: RunningServer): Promise<number> {
-  const load = {
-    connections: SATURATING_CONNECTIONS,
-    durationSeconds: plan.durationSeconds,
-    warmupSeconds: SHORT_WARMUP_SECONDS,
-    tries: plan.tries,
-  };
-  await applyLoad(server, singleRows(MODEL), { ...load, durationSeconds: plan.warmupSeconds, tries: 1 }, plan.machine);
-  const rates: number[] = [];
-  for (let round = 0; round < plan.rounds; round++) {
-    const measured = await applyLoad(server, singleRows(MODEL), load, plan.machine);
-    // A server without limits may leave some unanswered here already: that is its capacity, and no reason to stop.
-    if (measured.counts.wrong > 0) throw new Error(`${server.contender.name}: wrong answers at its capacity`);
-    rates.push(measured.rightRps);
+/** The capacity, and what is offered on top of it right behind: what the machine does meanwhile hits both. */
+async function oneRound(plan: Plan, server: RunningServer): Promise<Round[]> {
+  const capacity = await capacityOf(plan, server, closedLoop(plan));
+  const rounds: Round[] = [];
+  for (const factor of FACTORS) {
+    const measured = await overload(plan, server, capacity.rightRps * factor);
+    const share = (measured.good_rps / capacity.rightRps).toFixed(2);
+    plan.say(`overload x${factor}: ${server.contender.name} ${share} of its capacity`);
+    rounds.push({ factor, capacity, measured });
+    await setTimeout(SETTLE_MS);
   }
-  return median(rates);
+  return rounds;
+}
+
+const closedLoop = (plan: Plan): Load => ({
+  connections: SATURATING_CONNECTIONS,
+  durationSeconds: plan.durationSeconds,
+  warmupSeconds: SHORT_WARMUP_SECONDS,
+  tries: plan.tries,
+});
+
+async function capacityOf(plan: Plan, server: RunningServer, load: Load): Promise<Measured> {
+  const measured = await applyLoad(server, singleRows(MODEL), load, plan.machine);
+  // A server without limits may leave some unanswered here already: that is its capacity, and no reason to stop.
+  if (measured.counts.wrong > 0) throw new Error(`${server.contender.name}: wrong answers at its capacity`);
+  return measured;
 }
 
 function overload(plan: Plan, server: RunningServer, rate: number): Promise<Measured> {
@@ -66,17 +87,38 @@ function overload(plan: Plan, server: RunningServer, rate: number): Promise<Meas
   return applyLoad(server, singleRows(MODEL), load, plan.machine);
 }
 
-function resultOf(contender: Contender, capacity: number, factor: number, measured: Measured): OverloadResult {
-  const { counts, latency_us: latency } = measured;
+function resultOf(contender: Contender, factor: number, rounds: readonly Round[]): OverloadResult {
+  const over = (value: (round: Round) => number): number => median(rounds.map(value));
+  const merged = (kind: 'ok' | 'refused'): Percentiles =>
+    mergedPercentiles(rounds.map(({ measured }) => measured.latency_us[kind].histogram));
   return {
     name: contender.name,
-    capacity,
+    capacity: over(({ capacity }) => capacity.rightRps),
     factor,
-    goodput: measured.good_rps / capacity,
-    refusedShare: latency.refused.count / counts.due,
-    missingShare: (counts.timeouts + counts.resets + counts.broken) / counts.due,
-    latencyOk: latency.ok,
-    latencyRefused: latency.refused,
-    trustworthy: measured.generator.trustworthy,
+    goodput: over(({ capacity, measured }) => measured.good_rps / capacity.rightRps),
+    refusedShare: over(({ measured: { counts, latency_us: latency } }) => latency.refused.count / counts.due),
+    missingShare: over(({ measured: { counts } }) => (counts.timeouts + counts.resets + counts.broken) / counts.due),
+    answerMicroseconds: over(({ capacity }) => capacity.cpuMicroseconds),
+    refusalMicroseconds: over(refusalMicroseconds),
+    leftByRefusals: over(leftByRefusals),
+    latencyOk: merged('ok'),
+    latencyRefused: merged('refused'),
+    untrustworthyRuns: rounds.filter(({ measured }) => !measured.generator.trustworthy).length,
   };
+}
+
+/** CPU of a refusal: what answers did not take. NaN where nothing was refused. */
+function refusalMicroseconds({ capacity, measured }: Round): number {
+  const { ok, refused } = measured.latency_us;
+  const all = ok.count + refused.count;
+  return (measured.cpuMicroseconds * all - capacity.cpuMicroseconds * ok.count) / refused.count;
+}
+
+/**
+ * The share of the capacity that is left when all that is too much is refused: (1 - kR/S) / (1 - R/S), with k times the capacity offered, an
+ * answer at the cost of S and a refusal at that of R.
+ */
+function leftByRefusals(round: Round): number {
+  const cost = refusalMicroseconds(round) / round.capacity.cpuMicroseconds;
+  return Math.max(0, (1 - round.factor * cost) / (1 - cost));
 }

@@ -19,7 +19,10 @@ export interface Plan {
 export const SHORT_WARMUP_SECONDS = 0.5;
 export const SATURATING_CONNECTIONS = 32;
 
-/** A, B, C, A, B, C, …: whatever the machine does meanwhile hits all alike. Answers with each server's runs. */
+/**
+ * A, B, C, B, C, A, …: whatever the machine does meanwhile hits all alike, and none always comes behind the same other. Answers with each
+ * server's runs.
+ */
 export async function interleave<T>(
   servers: readonly RunningServer[],
   rounds: number,
@@ -27,9 +30,11 @@ export async function interleave<T>(
 ): Promise<Map<RunningServer, T[]>> {
   const results = new Map<RunningServer, T[]>(servers.map((server) => [server, []]));
   for (let round = 0; round < rounds; round++)
-    for (const server of servers) results.get(server)?.push(await measure(server, round));
+    for (const server of rotated(servers, round)) results.get(server)?.push(await measure(server, round));
   return results;
 }
+
+const rotated = <T>(all: readonly T[], by: number): T[] => all.map((_, index) => all[(index + by) % all.length] as T);
 
 export const echoOf = <T>(results: ReadonlyMap<RunningServer, T>): T | undefined =>
   [...results].find(([server]) => server.contender.name === 'node-echo')?.[1];

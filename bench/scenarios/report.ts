@@ -5,6 +5,8 @@ import type { Percentiles, Spread } from '../measure/statistics.js';
 export interface SaturationResult {
   readonly name: ContenderName;
   readonly rps: Spread;
+  /** Round by round, so that two servers can be compared within each. */
+  readonly rpsOfRounds: readonly number[];
   /** Requests a second over the echo's, round by round. */
   readonly ofEcho: Spread;
   readonly cpuMicroseconds: Spread;
@@ -48,9 +50,14 @@ export interface OverloadResult {
   readonly goodput: number;
   readonly refusedShare: number;
   readonly missingShare: number;
+  /** CPU of an answer, at the capacity, and of a refusal. */
+  readonly answerMicroseconds: number;
+  readonly refusalMicroseconds: number;
+  /** The share of the capacity that refusals at this cost can leave at most. */
+  readonly leftByRefusals: number;
   readonly latencyOk: Percentiles;
   readonly latencyRefused: Percentiles;
-  readonly trustworthy: boolean;
+  readonly untrustworthyRuns: number;
 }
 
 export interface IsolationResult {

@@ -39,6 +39,7 @@ function resultOf(
   return {
     name: server.contender.name,
     rps: spread(runs.map((run) => run.rightRps)),
+    rpsOfRounds: runs.map((run) => run.rightRps),
     ofEcho: ratios(runs, echo, (own, other) => own.rightRps / other.rightRps),
     cpuMicroseconds: spread(runs.map((run) => run.cpuMicroseconds)),
     cpuOfEcho: ratios(runs, echo, (own, other) => other.cpuMicroseconds / own.cpuMicroseconds),

@@ -67,7 +67,8 @@ export const httpOptions = Type.Object(
     max_queue_ms: Type.Integer({
       default: 50,
       minimum: 1,
-      description: 'Estimated wait beyond which a new prediction is refused with 503.',
+      description:
+        'Estimated wait beyond which a new prediction is refused with 503; while such refusals go on, four fifths of it.',
     }),
     drain_delay_seconds: Type.Number({
       default: 0,

@@ -4,6 +4,7 @@ import type { LoopProbe } from './loop-probe.js';
 import { LoopQueue } from './loop-queue.js';
 import type { AdmissionState, OverloadObserver, ShedReason } from './observer.js';
 import { PlaceCost } from './place-cost.js';
+import { QueueBound } from './queue-bound.js';
 
 export interface AdmissionOptions {
   /** Requests in flight at most. */
@@ -44,6 +45,7 @@ export class AdmissionControl {
   readonly #options: AdmissionOptions;
   readonly #loop: LoopQueue;
   readonly #places: PlaceCost;
+  readonly #bound: QueueBound;
   #inFlight = 0;
   #state: AdmissionState = 'open';
   #lastRefusal = Number.NEGATIVE_INFINITY;
@@ -54,6 +56,7 @@ export class AdmissionControl {
     this.#options = options;
     this.#loop = new LoopQueue(options.clock, options.loop);
     this.#places = new PlaceCost(options.clock);
+    this.#bound = new QueueBound(options.maxQueueMs, options.clock);
   }
 
   /** Leaves the place that was taken, to be called once the reply is sent (a second call does nothing); or the SERVICE_UNAVAILABLE. */
@@ -111,7 +114,7 @@ export class AdmissionControl {
   }
 
   #queueIsLong(): boolean {
-    return this.#inFlight > 0 && this.#inFlight * this.#places.milliseconds > this.#options.maxQueueMs;
+    return this.#inFlight > 0 && this.#bound.exceededBy(this.#inFlight * this.#places.milliseconds);
   }
 
   #loopIsLate(): boolean {
