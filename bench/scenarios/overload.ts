@@ -98,7 +98,7 @@ function resultOf(contender: Contender, factor: number, rounds: readonly Round[]
     goodput: over(({ capacity, measured }) => measured.good_rps / capacity.rightRps),
     refusedShare: over(({ measured: { counts, latency_us: latency } }) => latency.refused.count / counts.due),
     missingShare: over(({ measured: { counts } }) => (counts.timeouts + counts.resets + counts.broken) / counts.due),
-    answerMicroseconds: over(({ capacity }) => capacity.cpuMicroseconds),
+    answerMicroseconds: over(answerMicroseconds),
     refusalMicroseconds: over(refusalMicroseconds),
     leftByRefusals: over(leftByRefusals),
     latencyOk: merged('ok'),
@@ -107,11 +107,16 @@ function resultOf(contender: Contender, factor: number, rounds: readonly Round[]
   };
 }
 
+/** CPU of an answer at the capacity. Callers who try again at once may be refused there too: that is in it. */
+function answerMicroseconds({ capacity: { cpuMicroseconds, latency_us: latency } }: Round): number {
+  return (cpuMicroseconds * (latency.ok.count + latency.refused.count)) / latency.ok.count;
+}
+
 /** CPU of a refusal: what answers did not take. NaN where nothing was refused. */
-function refusalMicroseconds({ capacity, measured }: Round): number {
-  const { ok, refused } = measured.latency_us;
-  const all = ok.count + refused.count;
-  return (measured.cpuMicroseconds * all - capacity.cpuMicroseconds * ok.count) / refused.count;
+function refusalMicroseconds(round: Round): number {
+  const { latency_us: latency, cpuMicroseconds } = round.measured;
+  const { ok, refused } = latency;
+  return (cpuMicroseconds * (ok.count + refused.count) - answerMicroseconds(round) * ok.count) / refused.count;
 }
 
 /**
@@ -119,6 +124,6 @@ function refusalMicroseconds({ capacity, measured }: Round): number {
  * answer at the cost of S and a refusal at that of R.
  */
 function leftByRefusals(round: Round): number {
-  const cost = refusalMicroseconds(round) / round.capacity.cpuMicroseconds;
+  const cost = refusalMicroseconds(round) / answerMicroseconds(round);
   return Math.max(0, (1 - round.factor * cost) / (1 - cost));
 }
