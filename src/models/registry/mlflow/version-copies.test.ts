@@ -1,6 +1,6 @@
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../../test/support/service.js';
 import { ManualClock } from '../../../shared/clock.js';
 import { VersionCopies, type Draft } from './version-copies.js';
@@ -15,6 +15,8 @@ beforeEach(() => {
   root = temporaryFolder('copies');
   clock = new ManualClock(Date.now());
 });
+
+afterEach(() => rm(root, { recursive: true }));
 
 async function fill(copies: VersionCopies, text = 'graph') {
   const draft = await begun(copies);
