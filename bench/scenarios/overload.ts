@@ -121,9 +121,9 @@ function refusalMicroseconds(round: Round): number {
 
 /**
  * The share of the capacity that is left when all that is too much is refused: (1 - kR/S) / (1 - R/S), with k times the capacity offered, an
- * answer at the cost of S and a refusal at that of R.
+ * answer at the cost of S and a refusal at that of R. From 0 to 1, also where a longer queue makes answers so cheap that R comes out below 0.
  */
 function leftByRefusals(round: Round): number {
   const cost = refusalMicroseconds(round) / answerMicroseconds(round);
-  return Math.max(0, (1 - round.factor * cost) / (1 - cost));
+  return Math.min(1, Math.max(0, (1 - round.factor * cost) / (1 - cost)));
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../shared/clock.js';
 
 /**
- * The part of the whole bound that may be waited while the overload lasts: the estimate is of the mean, and each tenth who waits longer
- * than it should still be in time.
+ * The share of the whole bound that may be waited while the overload lasts. The estimate is of the mean wait: those who wait longer than
+ * that should be in time too.
  */
 export const lastingShare = 0.8;
 /** Overload lasts when refusals have gone on for so long, and is over when none was needed for as long. */

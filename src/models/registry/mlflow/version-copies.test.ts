@@ -18,9 +18,9 @@ beforeEach(() => {
 
 afterEach(() => rm(root, { recursive: true }));
 
-async function fill(copies: VersionCopies, text = 'graph') {
+async function fill(copies: VersionCopies) {
   const draft = await begun(copies);
-  await writeFile(join(draft.folder, 'model.onnx'), text);
+  await writeFile(join(draft.folder, 'model.onnx'), 'graph');
   return copies.finish(place, facts);
 }
 
