@@ -36,7 +36,7 @@ typedef struct {
   Response response;
   const Request *request;
   size_t written;
-  uint64_t due, reopen_at;
+  uint64_t due, sent, reopen_at;
   bool waits_for_writing;
 } Connection;
 
@@ -153,6 +153,7 @@ static void start_request(Connection *connection, uint64_t due, uint64_t now) {
   next_request = (next_request + 1) % options.request_count;
   connection->written = 0;
   connection->due = due;
+  connection->sent = now;
   connection->state = BUSY;
   response_reset(&connection->response);
   in_flight++;
@@ -238,11 +239,12 @@ static void handle(const struct epoll_event *event) {
   if (connection->state != CLOSED && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_some(connection);
 }
 
-/* Once a millisecond: give up on requests that are too old, open what was closed. */
+/* Once a millisecond: give up on requests that are too old, open what was closed. The time of a request that was sent begins when it was
+ * sent, as with any client: broken off by the age of the queue here, connections would be opened anew for nothing, without end. */
 static void tend(uint64_t now, uint64_t timeout) {
   for (int index = 0; index < options.connections; index++) {
     Connection *connection = &connections[index];
-    if (connection->state == BUSY && now - connection->due > timeout) fail_request(connection, &stats.timeouts, now);
+    if (connection->state == BUSY && now - connection->sent > timeout) fail_request(connection, &stats.timeouts, now);
     if (connection->state == CLOSED && now >= connection->reopen_at && now < measure_until) open_connection(connection, now);
   }
   while (waiting.count > 0 && now - waiting.items[waiting.head] > timeout)
@@ -306,7 +308,7 @@ static void run(void) {
   measure_from = began + (uint64_t)(options.warmup_s * 1e9);
   measure_until = measure_from + (uint64_t)(options.duration_s * 1e9);
   uint64_t next_due = options.closed ? NEVER : began + gap_ns();
-  for (uint64_t now = began; now < measure_until + timeout + 10 * MS;) {
+  for (uint64_t now = began; now < measure_until + 2 * timeout + 10 * MS;) {
     uint64_t turn_began = now;
     bool was_idle = next_due > now;
     if (!was_idle) next_due = release_due(next_due, now);

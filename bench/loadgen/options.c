@@ -18,7 +18,7 @@ static const char *USAGE =
     "  --duration S        seconds that are measured (10)\n"
     "  --warmup S          seconds before that, not counted (2)\n"
     "  --limit-ms M        an answer counts as good within this time (100)\n"
-    "  --timeout-ms M      an answer counts as missing after this time (1000)\n"
+    "  --timeout-ms M      a request not sent by then, or sent so long ago, counts as missing (1000)\n"
     "  --expect FILE       a line a body: the numbers that a 2xx answer must hold, separated by spaces\n"
     "  --expect-key NAME   the JSON key that those numbers follow (probability)\n"
     "  --tolerance T       largest |got - want| / max(1, |want|) (0.00001)\n"

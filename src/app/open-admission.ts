@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import { createAdmission, systemLoop, type AdmissionControl, type OverloadObserver } from '../overload/index.js';
+import { createAdmission, openLoopProbe, type AdmissionControl, type OverloadObserver } from '../overload/index.js';
 import { systemClock } from '../shared/clock.js';
 
 /** What keeps answers in time when more is asked than can be answered. */
@@ -9,7 +9,7 @@ export function openAdmission(config: Config, observer: OverloadObserver): Admis
     maxConcurrency: max_concurrency,
     maxQueueMs: max_queue_ms,
     clock: systemClock,
-    loop: systemLoop,
+    loop: openLoopProbe(),
     observer,
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../shared/clock.js';
 import { ServiceError } from '../shared/errors.js';
-import { createAdmission, systemLoop, type AdmissionControl } from './index.js';
+import { createAdmission, type AdmissionControl } from './index.js';
 
 class Puppet {
   readonly clock = new ManualClock();
@@ -239,16 +239,5 @@ describe('admission', () => {
     puppet.refused();
     puppet.rest(1001);
     puppet.admitted();
-  });
-});
-
-describe('the loop of this process', () => {
-  it('tells how long it has rested and worked, and when a turn ends', async () => {
-    const before = systemLoop.idleMs();
-    const cpu = systemLoop.cpuMs();
-    await new Promise<void>((resolve) => systemLoop.endOfTurn(resolve));
-    expect(systemLoop.idleMs()).toBeGreaterThanOrEqual(before);
-    expect(systemLoop.cpuMs()).toBeGreaterThan(0);
-    expect(systemLoop.cpuMs()).toBeGreaterThanOrEqual(cpu);
   });
 });

@@ -34,6 +34,8 @@ export class LoopQueue {
   #finished = 0;
   #busyMs = 0;
   #requests = priorRequests;
+  /** Mean loop time of a refusal. */
+  #refusalMs = 0;
   readonly #endTurn = (): void => {
     this.#inTurn = false;
   };
@@ -75,7 +77,7 @@ export class LoopQueue {
     return this.#admitted;
   }
 
-  /** Mean loop time of a request, with the refusals made beside it. Learned from turns that follow one another without rest. */
+  /** Mean loop time of a request that was admitted. Learned from turns that follow one another without rest. */
   get costMs(): number {
     return this.#busyMs / this.#requests;
   }
@@ -100,17 +102,25 @@ export class LoopQueue {
     this.#sample = { at: now, idle, cpu };
   }
 
+  /** A refusal's cost from turns in which nothing else was done, what was admitted from the rest. */
+  #learn(busyMs: number, refused: number): void {
+    if (this.#finished > 0) {
+      this.#busyMs = this.#busyMs * memory + Math.max(0, busyMs - refused * this.#refusalMs);
+      this.#requests = this.#requests * memory + this.#finished;
+    } else if (refused > 0 && this.#admitted === 0) {
+      this.#refusalMs = this.#refusalMs * memory + (busyMs / refused) * (1 - memory);
+    }
+  }
+
   #beginTurn(now: number): void {
     const idle = this.#loop.idleMs();
     const rested = idle - this.#idleAtStart > restMs;
     this.#lastTurnMs = rested ? 0 : now - this.#turnStart;
+    const refused = this.#arrivals - this.#admitted;
     this.#lastArrivals = rested ? 0 : this.#arrivals;
     this.#arrivals = 0;
     if (now - this.#sample.at >= sampleMs) this.#takeSample(now, idle);
-    if (!rested && this.#finished > 0) {
-      this.#busyMs = this.#busyMs * memory + this.#lastTurnMs * this.#ours;
-      this.#requests = this.#requests * memory + this.#finished;
-    }
+    if (!rested) this.#learn(this.#lastTurnMs * this.#ours, refused);
     this.#inTurn = true;
     this.#turn++;
     this.#turnStart = now;
