@@ -5,7 +5,7 @@ NAME=$(basename "$0")
 SELF=$(readlink -f "$0")
 CACHE=${SERVICES_CACHE:-$HOME/.cache/inference-service}
 STOP_SIGNAL=TERM
-START_LIMIT_S=${START_LIMIT_S:-90}
+START_LIMIT_S=${START_LIMIT_S:-240}
 
 die() { echo "$SELF: $*" >&2; exit 1; }
 
