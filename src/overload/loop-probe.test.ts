@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { openLoopProbe } from './loop-probe.js';
 
 const cpuMsOfProcess = (): number => process.cpuUsage().user / 1000;
@@ -22,4 +25,16 @@ it.runIf(process.platform === 'linux')('does not take what another thread comput
   await once(new Worker(spin, { eval: true }), 'exit');
   expect(cpuMsOfProcess() - process0).toBeGreaterThan(250);
   expect(loop.cpuMs() - loop0).toBeLessThan(150);
+});
+
+it.each([
+  ['there is no account of threads', undefined],
+  ['the account of threads is switched off', '0 0 0\n'],
+])('tells the time of the process where %s', (_, account) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'loop-probe-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const schedstat = path.join(folder, 'schedstat');
+  if (account !== undefined) writeFileSync(schedstat, account);
+  const before = cpuMsOfProcess();
+  expect(openLoopProbe(schedstat).cpuMs()).toBeGreaterThanOrEqual(before);
 });

@@ -24,7 +24,7 @@ export class LoopQueue {
   #turnStart = 0;
   #idleAtStart = 0;
   #sample = { at: 0, idle: 0, cpu: 0 };
-  /** Share of the time that was not rest in which the processor was this process's. */
+  /** Share of the time that was not rest in which the processor was the loop's. */
   #ours = 1;
   #lastTurnMs = 0;
   #arrivals = 0;
